@@ -1,0 +1,120 @@
+"""What does a programme say, to whom, when, and what follows? The campaign file that a unit edits (O2-O5, O18)."""
+
+from datetime import date, timedelta
+from typing import Literal
+
+from pydantic import Field
+
+from core.outcomes import Outcome
+from core.script import Script
+from core.written import DayWindow, Duration, Written, duration, window
+
+Class = Literal["advertising", "care", "transactional", "public_notice"]
+Channel = Literal["voice", "sms"]
+
+DAY = timedelta(hours=24)
+
+
+class Approval(Written):
+    """O5: who approved audience and offers, when, under which reference."""
+
+    by: str = Field(min_length=1)
+    on: date
+    reference: str = Field(min_length=1)
+
+
+class SignedOff(Written):
+    """R1: who signed off a public notice, when, under which reference."""
+
+    by: str = Field(min_length=1)
+    on: date
+    reference: str = Field(min_length=1)
+
+
+class Trigger(Written):
+    """What starts a contact: a top-up event (O1) or a target list (B1)."""
+
+    kind: Literal["topup", "list"]
+    fresh_for: Duration = Field(default="15m", validate_default=True)  #: O20: an older event is dropped as stale
+
+
+class Arpu(Written):
+    """O4: average over 1-3 months of total, data or voice revenue, in đồng; fewer months known: no contact."""
+
+    of: Literal["total", "data", "voice"] = "total"
+    months: int = Field(3, ge=1, le=3)
+    at_least: int | None = Field(None, ge=0)
+    at_most: int | None = Field(None, ge=0)
+
+
+class Audience(Written):
+    """O2: who is meant. An absent key asks nothing; a value the base does not know is a no."""
+
+    payment: tuple[Literal["prepaid", "postpaid"], ...] | None = None
+    device: tuple[Literal["smartphone", "featurephone"], ...] | None = None
+    region: tuple[str, ...] | None = None
+    status: tuple[Literal["two_way", "one_way", "off"], ...] | None = None
+    vlr: bool | None = None
+    segment: tuple[str, ...] | None = None
+    tariff: tuple[str, ...] | None = None
+    arpu: tuple[Arpu, ...] = ()
+    topup_at_least: int | None = Field(None, ge=0)
+    exclude_flags: tuple[
+        Literal["vip", "internal", "duty", "test", "mdt", "fastconnect", "gold", "diamond"], ...
+    ] = ()
+
+
+class Windows(Written):
+    """R8: when calls and messages of this programme may go out; stricter than the law, never looser."""
+
+    calls: tuple[DayWindow, ...] = (window("08:00-17:00"),)
+    messages: tuple[DayWindow, ...] = (window("08:00-22:00"),)
+
+
+class Message(Written):
+    """One SMS template. `text` is Jinja2 over offer, offers, subscriber, event; [QC] and the refusal line of
+    R4/R5 are added to advertising where the text does not carry them."""
+
+    class_: Class = Field("advertising", alias="class")
+    sender: str
+    text: str | None = None  #: None only for `registered`: the registration system's own text (SMS2)
+    offer: str | None = None  #: the offer it introduces, a key of `offers`
+    valid_for: Duration = Field(default="24h", validate_default=True)
+    remove_marks: bool = False
+
+
+class Retry(Written):
+    """Call again: `times` more, at the earliest `after` later; after_first_pass: not before all were called once."""
+
+    times: int = Field(1, ge=1, le=5)
+    after: Duration = Field(default="0s", validate_default=True)
+    after_first_pass: bool = False
+
+
+class Follow(Written):
+    """What follows an outcome. An empty one (`{}`) says: nothing."""
+
+    sms: str | None = None  #: a key of `messages`
+    retry: Retry | None = None
+
+
+class Campaign(Written):
+    """One programme: one YAML file in campaigns/; its name is the file's stem."""
+
+    title: str
+    unit: str
+    class_: Class = Field("advertising", alias="class")
+    enabled: bool = True
+    approval: Approval | None = None
+    signed_off: SignedOff | None = None
+    trigger: Trigger
+    caller_id: str
+    audience: Audience = Audience()
+    windows: Windows = Windows()
+    max_calls_per_24h: int = Field(1, ge=1, le=1)  #: O7
+    offers: dict[str, str] = {}  #: key -> package code, first key = first offer
+    script: Script
+    messages: dict[str, Message] = {}
+    after: dict[Outcome, Follow] = {}
+    per_subscriber: Literal["each_event", "once"] = "each_event"  #: B3: one call per subscriber for a list
+    talk_limit: Duration = Field(default=duration("5m"), validate_default=True)  #: TIMEOUT(absolute)

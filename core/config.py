@@ -1,0 +1,175 @@
+"""What is this installation? config.yaml: Asterisk nodes, trunks, SMSC binds, store, hooks, limits, grants.
+
+Paths are relative to the file. A secret may be `${ENV_NAME}` (filled in by the loader before validation).
+"""
+
+from datetime import date, datetime
+from typing import Literal
+
+from pydantic import Field, SecretStr
+
+from core.written import Duration, Written
+
+_HOST_PORT = r"\A(\[[0-9a-fA-F:]+\]|[A-Za-z0-9.-]+):[0-9]{1,5}\Z"
+#: What may stand in Asterisk's configuration as a name; nothing that a template could take for syntax.
+_NAME = r"\A[a-z0-9][a-z0-9_-]{0,39}\Z"
+_CALLER_ID = r"\A\+?[0-9]{2,15}\Z|\A[A-Za-z0-9 ._-]{1,11}\Z"
+
+
+class Node(Written):
+    """One Asterisk. managed: we render dialplan/, start, watch and stop it ourselves."""
+
+    name: str = Field("ast1", pattern=_NAME)
+    managed: bool = True
+    ari_url: str = Field("http://127.0.0.1:8088", pattern=r"\Ahttps?://[^\s/]+\Z")
+    user: str = Field("mai", pattern=_NAME)
+    password: SecretStr
+    ami_port: int = Field(0, ge=0, le=65535)  #: 0: AMI off
+    ami_user: str = Field("mai-read", pattern=_NAME)
+    ami_password: SecretStr | None = None
+    sip_bind: str = Field("127.0.0.1:5060", pattern=_HOST_PORT)
+    rtp_ports: str = Field("10000-19999", pattern=r"\A[0-9]{4,5}-[0-9]{4,5}\Z")
+
+
+class Asterisk(Written):
+    nodes: tuple[Node, ...] = Field(min_length=1)
+
+
+class Trunk(Written):
+    """One way out to the network. `address` host:port; From user = caller id."""
+
+    name: str = Field(pattern=_NAME)
+    address: str = Field(pattern=_HOST_PORT)
+    codecs: tuple[Literal["alaw", "ulaw", "g722", "g729", "opus", "slin"], ...] = ("alaw", "ulaw")
+    caller_id: str = Field(pattern=_CALLER_ID)
+    ring_s: int = Field(30, ge=5, le=120)
+    max_channels: int = Field(30, ge=1)
+    calls_per_second: float = Field(10, gt=0, le=1000)
+    qualify_s: int = Field(0, ge=0)  #: 0: no OPTIONS
+    number_format: Literal["national", "e164", "plus"] = "national"
+    user: str | None = Field(None, pattern=_NAME)
+    password: SecretStr | None = None
+    transport: Literal["udp", "tcp"] = "udp"
+
+
+class Bind(Written):
+    """One SMPP bind."""
+
+    name: str = Field("smsc1", pattern=_NAME)
+    host: str = "127.0.0.1"
+    port: int = Field(2775, ge=1, le=65535)
+    system_id: str = Field(max_length=15)
+    password: SecretStr
+    bind: Literal["transceiver", "transmitter", "receiver"] = "transceiver"
+    window: int = Field(20, ge=1, le=1000)
+    per_second: float = Field(50, gt=0)  #: parts per second
+    tls: bool = False
+    ca: str | None = None
+    response_s: float = Field(10, gt=0)
+    enquire_link_s: float = Field(30, gt=0)
+    segmentation: Literal["udh8", "udh16", "sar", "payload"] = "udh8"
+    receipt_hold_s: float = Field(3600, gt=0)
+
+
+class Registration(Written):
+    """The package registration hook (O13)."""
+
+    kind: Literal["http"] = "http"
+    url: str = Field(pattern=r"\Ahttps?://\S+\Z")
+    timeout_s: float = Field(10, gt=0)
+    tries: int = Field(5, ge=1, le=50)
+    backoff_s: float = Field(2, gt=0)
+    idempotent: bool = True
+    lookup: bool = False
+    concurrency: int = Field(10, ge=1, le=200)
+
+
+class StorePlace(Written):
+    url: str = "sqlite:///mai.db"
+
+
+class Web(Written):
+    host: str = "127.0.0.1"
+    port: int = Field(8080, ge=0, le=65535)
+    token: SecretStr
+
+
+class Agi(Written):
+    """Our FastAGI server, asked by the dialplan of incoming calls."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(4573, ge=0, le=65535)
+
+
+class Agent(Written):
+    """An agent's phone: a PJSIP endpoint and member of the queue of 9090."""
+
+    name: str = Field(pattern=_NAME)
+    extension: str = Field(pattern=r"\A[0-9]{2,6}\Z")
+    password: SecretStr
+    contact: str | None = Field(None, pattern=_HOST_PORT)  #: fixed address; absent: the phone registers
+
+
+class GrantRow(Written):
+    """R10: a granted caller id or sender; `until` absent: a number or short code the operator holds."""
+
+    name: str = Field(pattern=_CALLER_ID)
+    kind: Literal["number", "brandname"] = "number"
+    reference: str
+    until: date | None = None
+
+
+class Limits(Written):
+    """rules.md figures; stricter than the law, never looser (the rule refuses what is looser)."""
+
+    calls_per_24h: int = Field(1, ge=0, le=1)
+    sms_per_24h: int = Field(3, ge=0, le=3)
+    dnc_max_age: Duration = Field(default="24h", validate_default=True)
+    dnc_max_shrink: float = Field(0.05, ge=0, le=0.05)
+    approval_exempt_units: tuple[str, ...] = ()
+    extra_tet_days: tuple[date, ...] = ()
+    blocked_inbound: tuple[str, ...] = ()  #: numbers whose calls to 9090 are refused
+
+
+class Texts(Written):
+    """Texts that belong to the house, not to a programme."""
+
+    advertising_label: str = "[QC]"
+    how_to_refuse: str = "Tu choi QC soan TC gui 8989"
+    refusal_confirmed: str = "MobiFone da ghi nhan Quy khach tu choi nhan quang cao. Xin cam on."
+    refusal_sender: str = "8989"
+
+
+class Prompts(Written):
+    """How texts become sound."""
+
+    engine: Literal["espeak-ng", "gtts", "recorded"] = "espeak-ng"
+    voice: str = "vi"
+    rate: int = Field(150, ge=80, le=300)  #: words per minute
+    recorded: str = "recorded"  #: folder of recorded files
+    cache: str = ".run/prompts"
+
+
+class Clock(Written):
+    now: datetime | None = None
+
+
+class Config(Written):
+    """config.yaml."""
+
+    asterisk: Asterisk
+    trunks: tuple[Trunk, ...] = Field(min_length=1)
+    smsc: tuple[Bind, ...] = ()
+    registration: Registration | None = None
+    store: StorePlace = StorePlace()
+    run_dir: str = ".run"
+    campaigns: str = "campaigns"
+    packages: str = "packages.yaml"
+    granted: tuple[GrantRow, ...] = ()
+    web: Web | None = None
+    agi: Agi = Agi()
+    agents: tuple[Agent, ...] = ()
+    limits: Limits = Limits()
+    texts: Texts = Texts()
+    prompts: Prompts = Prompts()
+    clock: Clock = Clock()

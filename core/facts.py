@@ -1,0 +1,112 @@
+"""What is known at the moment of deciding? The frozen values that the rules look at; store/ reads them."""
+
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Literal
+
+from core.campaigns import Campaign, Channel, Class
+from core.outcomes import Outcome
+
+
+@dataclass(frozen=True)
+class Subscriber:
+    """A row of the subscribers base; None: unknown, and a rule that needs it says no. Money in đồng."""
+
+    number: str
+    payment: str | None = None
+    device: str | None = None
+    region: str | None = None
+    status: str | None = None
+    vlr: bool | None = None
+    segment: str | None = None
+    tariff: str | None = None
+    activated_on: date | None = None
+    arpu: tuple[int | None, int | None, int | None] = (None, None, None)  #: newest month first
+    arpu_data: tuple[int | None, int | None, int | None] = (None, None, None)
+    arpu_voice: tuple[int | None, int | None, int | None] = (None, None, None)
+    balance: int | None = None
+    packages: frozenset[str] = frozenset()
+    flags: frozenset[str] = frozenset()
+    consent: str | None = None  #: the evidence; None: none (R3)
+
+
+@dataclass(frozen=True)
+class ListState:
+    """A list's version: R2 stops all advertising when it is missing, old or shrunk."""
+
+    version: int
+    imported_at: datetime
+    rows: int
+    rows_before: int | None  #: of the version before, None for the first
+
+
+@dataclass(frozen=True)
+class Touch:
+    """Something a person felt, or may have: a call or an SMS that counts against R7 (not those given back)."""
+
+    kind: Channel
+    class_: Class
+    programme: str
+    at: datetime
+    outcome: Outcome | None = None  #: of a call that has ended
+    ref: str = ""  #: id of the call or message
+
+
+@dataclass(frozen=True)
+class Event:
+    """The trigger of a contact."""
+
+    id: str
+    kind: Literal["topup", "list"]
+    number: str
+    at: datetime
+    amount: int | None = None  #: đồng
+
+
+@dataclass(frozen=True)
+class Grant:
+    """R10: a caller id or sender that may be used, and until when."""
+
+    name: str
+    until: date | None
+    reference: str = ""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Everything that `may_contact` may look at, for one number at one moment."""
+
+    number: str
+    subscriber: Subscriber | None
+    history: tuple[Touch, ...] = ()  #: at least the last 24 h
+    refused_at: datetime | None = None
+    do_not_call: ListState | None = None
+    on_do_not_call: frozenset[Channel] = frozenset()
+    excluded: str | None = None  #: reason on the exclusion list (all programmes or this one)
+    called_before: bool = False  #: this programme's once-only contact was already made
+    paused: str | None = None  #: who paused this programme or all
+    event: Event | None = None
+
+
+@dataclass(frozen=True)
+class Law:
+    """The figures of rules.md that configuration may set, never looser than the law (dated rows in config.yaml)."""
+
+    calls_per_24h: int = 1
+    sms_per_24h: int = 3
+    dnc_max_age_hours: float = 24
+    dnc_max_shrink: float = 0.05
+    granted: tuple[Grant, ...] = ()
+    approval_exempt_units: frozenset[str] = frozenset()
+    ring_s: int = 30
+    extra_tet_days: tuple[date, ...] = ()
+    version: str = "rules.md 2026-11"
+
+
+@dataclass(frozen=True)
+class Programme:
+    """A loaded campaign: its name (file stem), what the file says, and the version that was loaded."""
+
+    name: str
+    campaign: Campaign
+    version: str = field(default="")

@@ -1,0 +1,31 @@
+"""What does the operator sell, and how is each package spoken? The catalogue, packages.yaml (O17)."""
+
+from datetime import date
+from typing import Literal
+
+from pydantic import Field
+
+from core.written import Written
+
+
+class Package(Written):
+    """One package of the catalogue. `price` in đồng."""
+
+    kind: Literal["combo", "data", "voice"]
+    price: int = Field(ge=1000, le=10_000_000)
+    days: int = Field(ge=1, le=3660)  #: length of one cycle
+    allowance: str  #: as a person reads it: "4GB/ngày, miễn phí 20 phút/cuộc gọi nội mạng"
+    syntax: str  #: what the subscriber texts to `number`: "DK C90N"
+    to: str = "999"  #: the short code that takes the syntax
+    spoken: str | None = None  #: how the code is spoken: "xê chín mươi en"; absent: letter by letter
+    spoken_allowance: str | None = None
+    sample: bool = False  #: true: allowance or price is not from the sources, the operator must fill it in
+    valid_from: date | None = None
+    valid_to: date | None = None
+
+
+class Catalogue(Written):
+    """packages.yaml: the packages by code, and the lexicon: written word -> how it is spoken."""
+
+    packages: dict[str, Package]
+    spoken: dict[str, str] = {}

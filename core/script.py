@@ -1,0 +1,142 @@
+"""What does a script consist of? The steps that a person writes; flows/ has one file per kind that runs it.
+
+A script is a list of steps, a tree through the keys of its menus. Bounded on purpose: no variables, no loops
+but a menu's own retries. In YAML a step is a mapping with one key, its kind: `- say: "…"`.
+"""
+
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field
+
+from core.outcomes import Outcome
+from core.written import Duration, Written
+
+KEYS = "0123456789*#"
+
+
+class Say(Written):
+    """Play a text to its end."""
+
+    kind: Literal["say"] = Field("say", exclude=True)
+    text: str = Field(min_length=1)
+
+
+class Register(Written):
+    """Commit the registration of an offer (by its key in `offers`). Must come first under its menu key."""
+
+    kind: Literal["register"] = Field("register", exclude=True)
+    offer: str
+
+
+class Agree(Written):
+    """Commit that the listener agreed; nothing is registered (Bluezone). Must come first under its menu key."""
+
+    kind: Literal["agree"] = Field("agree", exclude=True)
+
+
+class Refuse(Written):
+    """Commit the listener's refusal of all further advertising (O21). Must come first under its menu key."""
+
+    kind: Literal["refuse"] = Field("refuse", exclude=True)
+
+
+class Agent(Written):
+    """Hand the call over to a dialplan context where agents are reached (9090)."""
+
+    kind: Literal["agent"] = Field("agent", exclude=True)
+    context: str = Field("agents", pattern=r"\A[a-z0-9-]{1,40}\Z")
+
+
+class HangUp(Written):
+    """End the call. `outcome: declined` records a "no" key."""
+
+    kind: Literal["hang_up"] = Field("hang_up", exclude=True)
+    outcome: Outcome | None = None
+
+
+class Key(Written):
+    """One key of a menu: the sentence that offers it and the steps that follow it.
+
+    `offer` names the offer (a key of `offers`) that the sentence speaks of: where that offer is not eligible
+    for a subscriber, the key and its sentence are dropped.
+    """
+
+    say: str | None = None
+    offer: str | None = None
+    then: tuple["Step", ...] = ()
+
+
+class Menu(Written):
+    """Say the sentences of all keys and take one key."""
+
+    kind: Literal["menu"] = Field("menu", exclude=True)
+    say: str | None = None  #: before the sentences of the keys
+    keys: dict[str, Key]
+    wait: Duration = Field(default="5s", validate_default=True)  #: after the last sentence
+    tries: int = Field(2, ge=1, le=5)
+    barge_in: bool = True
+    wrong_key: str | None = None  #: said before the next try
+    no_key: tuple["Step", ...] = ()  #: after the last try without a valid key; ends with outcome no_key
+
+
+_KINDS: dict[str, type[Written]] = {
+    "say": Say,
+    "menu": Menu,
+    "register": Register,
+    "agree": Agree,
+    "refuse": Refuse,
+    "agent": Agent,
+    "hang_up": HangUp,
+}
+#: What `- say: "text"` and `- register: "1"` mean: the field that a bare value fills.
+_BARE = {"say": "text", "register": "offer", "agent": "context", "hang_up": "outcome"}
+
+
+def _step(raw: Any) -> Any:
+    """`{"say": "…"}` or the bare word `hang_up` -> the mapping that pydantic validates by `kind`."""
+    if isinstance(raw, Written):
+        return raw
+    if isinstance(raw, str):
+        raw = {raw: None}
+    if not isinstance(raw, dict) or len(raw) != 1:
+        raise ValueError(f"a step has one key, its kind: one of {', '.join(_KINDS)}")
+    kind, value = next(iter(raw.items()))
+    if kind not in _KINDS:
+        raise ValueError(f"{kind!r} is not a kind of step: one of {', '.join(_KINDS)}")
+    if value is None:
+        value = {}
+    elif kind in _BARE and not isinstance(value, dict):
+        value = {_BARE[kind]: value}
+    if not isinstance(value, dict):
+        raise ValueError(f"{kind}: {value!r} is not what it takes")
+    return {"kind": kind, **value}
+
+
+Step = Annotated[
+    Annotated[Say | Menu | Register | Agree | Refuse | Agent | HangUp, Field(discriminator="kind")],
+    BeforeValidator(_step),
+]
+Script = tuple[Step, ...]
+Key.model_rebuild()
+Menu.model_rebuild()
+
+
+def texts(script: Script) -> Iterator[tuple[str, str | None]]:
+    """Every text a script may say, with the key of the offer it is about (None: no single offer)."""
+    return _texts(script, None)
+
+
+def _texts(script: Script, offer: str | None) -> Iterator[tuple[str, str | None]]:
+    for step in script:
+        if isinstance(step, Say):
+            yield step.text, offer
+        elif isinstance(step, Menu):
+            for text in (step.say, step.wrong_key):
+                if text:
+                    yield text, offer
+            for key in step.keys.values():
+                if key.say:
+                    yield key.say, key.offer or offer
+                yield from _texts(key.then, key.offer or offer)
+            yield from _texts(step.no_key, offer)

@@ -1,0 +1,1 @@
+"""All SQL. One schema, two engines, migrations, the single writer with group commit."""

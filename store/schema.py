@@ -1,0 +1,239 @@
+"""Which tables are there, and what does each hold about a person? One schema for SQLite and PostgreSQL.
+
+Times are UTC microseconds since 1970 as integers (R16: time of record is UTC); money is integer đồng; numbers are
+E.164. States are text; each arrow between states is committed before the bytes leave (DESIGN.md §3).
+"""
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    text,
+)
+
+metadata = MetaData()
+
+
+def _time(name: str, *, nullable: bool = True, index: bool = False) -> Column[int]:
+    return Column(name, BigInteger, nullable=nullable, index=index)
+
+
+#: Small facts of this store: clock_offset_us, …
+settings = Table("settings", metadata, Column("name", Text, primary_key=True), Column("value", JSON))
+
+#: What a programme was when a call was made: the exact file, for complaints.
+versions = Table(
+    "versions",
+    metadata,
+    Column("version", Text, primary_key=True),  # hash of campaign file, packages and prompt settings
+    Column("programme", Text, nullable=False),
+    Column("content", Text, nullable=False),
+    _time("loaded_at", nullable=False),
+)
+
+#: One row per number that anybody wanted to reach: what PostgreSQL locks, and where a refusal stands.
+numbers = Table(
+    "numbers",
+    metadata,
+    Column("number", Text, primary_key=True),
+    _time("refused_at"),
+    Column("refused_via", Text),  # key, sms, console, cli
+    Column("refused_ref", Text),  # id of the call or message that carried it
+)
+
+#: Events as they came; stored before they are acknowledged (O1). fate NULL: still to be planned or dialled.
+triggers = Table(
+    "triggers",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("kind", Text, nullable=False),  # topup, list, test
+    Column("number", Text, nullable=False, index=True),
+    Column("amount", BigInteger),
+    _time("at", nullable=False),
+    _time("received_at", nullable=False),
+    Column("state", Text, nullable=False),  # new, planned, done
+    Column("fate", Text),  # called refused_by_rule stale out_of_window unknown_number invalid
+    Column("rule", Text),  # the rule that said no, with its reason
+    Column("programme", Text),
+    Column("call", Text),
+    Column("only_programme", Text),  # asked for one programme (mai call, lists)
+    Index("triggers_new", "state", "received_at", sqlite_where=text("state = 'new'"), postgresql_where=text("state = 'new'")),
+)
+
+#: Who is to be called: due -> dialing -> up -> done | unknown.
+contacts = Table(
+    "contacts",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("trigger", Text),  # NULL: from a target list
+    Column("programme", Text, nullable=False),
+    Column("version", Text, nullable=False),
+    Column("unit", Text, nullable=False),
+    Column("number", Text, nullable=False, index=True),
+    Column("state", Text, nullable=False),
+    Column("outcome", Text),
+    Column("pass_no", Integer, nullable=False, server_default="1"),  # 2: the retry after the first pass (B3)
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("test", Boolean, nullable=False, server_default="0"),
+    _time("created_at", nullable=False),
+    _time("due_at", nullable=False),
+    _time("stale_at"),  # freshness limit: dropped when not dialled before
+    _time("ended_at"),
+    Column("reason", Text),
+    Index("contacts_due", "state", "programme", "pass_no", "due_at", sqlite_where=text("state = 'due'"), postgresql_where=text("state = 'due'")),
+    Index("contacts_open", "state", sqlite_where=text("state IN ('dialing','up')"), postgresql_where=text("state IN ('dialing','up')")),
+)
+
+#: One row per attempt (O16 log of calls), and per inbound call. id is the channel id we chose.
+calls = Table(
+    "calls",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("direction", Text, nullable=False, server_default="out"),
+    Column("contact", Text, index=True),
+    Column("trigger", Text),
+    Column("programme", Text),
+    Column("class", Text),
+    Column("unit", Text),
+    Column("number", Text, nullable=False),
+    Column("state", Text, nullable=False),  # dialing, up, done, unknown
+    _time("started_at", nullable=False),
+    _time("rang_at"),
+    _time("answered_at"),
+    _time("ended_at"),
+    _time("wall_at", nullable=False),  # host UTC
+    Column("decision", JSON),  # committed before the next prompt
+    _time("decided_at"),
+    Column("outcome", Text),
+    Column("keeps_slot", Boolean, nullable=False, server_default="1"),
+    Column("keys", JSON),
+    Column("offer", JSON),
+    Column("text", Text),  # what was really spoken
+    Column("prompt_version", Text),
+    Column("cause", Integer),
+    Column("sip_code", Integer),
+    Column("node", Text),
+    Column("trunk", Text),
+    Column("reason", Text),
+    Index("calls_number", "number", "started_at"),
+    Index("calls_open", "state", sqlite_where=text("state IN ('dialing','up')"), postgresql_where=text("state IN ('dialing','up')")),
+)
+
+#: due -> asked -> registered | refused | failed | unknown. id is the idempotency key.
+registrations = Table(
+    "registrations",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("call", Text, nullable=False, unique=True),
+    Column("programme", Text, nullable=False),
+    Column("version", Text, nullable=False),
+    Column("number", Text, nullable=False, index=True),
+    Column("package", Text, nullable=False),
+    Column("offer", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("tries", Integer, nullable=False, server_default="0"),
+    _time("at", nullable=False),
+    _time("due_at", nullable=False),
+    _time("asked_at"),
+    _time("ended_at"),
+    Column("reference", Text),
+    Column("reason", Text),
+    Column("message", Text),
+    Index("registrations_open", "state", "due_at", sqlite_where=text("state IN ('due','asked')"), postgresql_where=text("state IN ('due','asked')")),
+)
+
+#: due -> sending -> accepted -> delivered | failed | unknown | dropped.
+messages = Table(
+    "messages",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("key", Text, nullable=False, unique=True),  # of the business event: missed:<contact id>
+    Column("programme", Text),
+    Column("class", Text, nullable=False),
+    Column("kind", Text, nullable=False),  # missed, offer, thanks, registered, not_registered, refusal_confirmed, link, test
+    Column("policy", Text, nullable=False),  # once, at_least_once
+    Column("number", Text, nullable=False),
+    Column("sender", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("parts", Integer),
+    Column("state", Text, nullable=False),
+    Column("after", Text),  # id of the message that must be settled before (SMS2 after SMS1)
+    _time("at", nullable=False),
+    _time("due_at", nullable=False),
+    _time("valid_until"),
+    _time("sending_at"),
+    _time("accepted_at"),
+    _time("delivered_at"),
+    Column("bind", Text),
+    Column("tries", Integer, nullable=False, server_default="0"),
+    Column("reason", Text),
+    Index("messages_due", "state", "due_at", sqlite_where=text("state IN ('due','sending')"), postgresql_where=text("state IN ('due','sending')")),
+    Index("messages_number", "number", "at"),
+)
+
+#: One row per part handed to an SMSC.
+message_parts = Table(
+    "message_parts",
+    metadata,
+    Column("message", Text, primary_key=True),
+    Column("part", Integer, primary_key=True),
+    Column("state", Text, nullable=False),  # sending, accepted, delivered, failed, unknown
+    Column("smsc_id", Text),  # message_id of submit_sm_resp, normalised
+    Column("bind", Text),
+    Column("status", Text),
+    _time("at", nullable=False),
+    Index("message_parts_smsc_id", "smsc_id"),
+)
+
+#: Messages and receipts from subscribers and SMSCs, stored before they are acknowledged.
+received = Table(
+    "received",
+    metadata,
+    Column("id", Text, primary_key=True),  # hash of source, destination, esm_class, data_coding, octets
+    Column("kind", Text, nullable=False),  # mo, receipt
+    Column("number", Text, nullable=False),
+    Column("to", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("bind", Text),
+    Column("state", Text, nullable=False),  # new, done, unmatched
+    _time("at", nullable=False),
+)
+
+#: Versions of the big read-only files: subscribers, dnc, exclusions, targets. The switch is one row (atomic).
+lists = Table(
+    "lists",
+    metadata,
+    Column("kind", Text, primary_key=True),
+    Column("programme", Text, primary_key=True, server_default=""),
+    Column("version", Integer, primary_key=True),
+    Column("file", Text, nullable=False),
+    Column("rows", Integer, nullable=False),
+    Column("rows_before", Integer),
+    Column("source", Text, nullable=False),
+    _time("imported_at", nullable=False),
+)
+
+#: A pause starts no call, lets running ones finish, holds advertising SMS. programme '*': all.
+pauses = Table(
+    "pauses",
+    metadata,
+    Column("programme", Text, primary_key=True),
+    Column("by", Text, nullable=False),
+    _time("at", nullable=False),
+)
+
+#: What is wrong now and what a person should look at; shown by `mai status`.
+alarms = Table(
+    "alarms",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("text", Text, nullable=False),
+    _time("since", nullable=False),
+    _time("until"),
+)
