@@ -1,0 +1,69 @@
+"""What does every program of this installation share? Configuration, store, clock, prompts, and what it says of itself."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from core.campaigns import Campaign
+from core.config import Config
+from core.facts import Law, Programme
+from core.packages import Catalogue
+from prompts.library import Library
+from runtime.clock import Clock
+from store import settings
+from store.database import Store
+
+
+@dataclass(frozen=True)
+class Installation:
+    """What people wrote: config.yaml, packages.yaml, campaigns/, all valid."""
+
+    config: Config
+    folder: Path  #: of config.yaml; paths in it are relative to this
+    catalogue: Catalogue
+    programmes: dict[str, Programme]
+    held_back: dict[str, str]  #: programmes that may not start, and why (lint, approval)
+    law: Law
+
+    def path(self, written: str) -> Path:
+        """A path of config.yaml as an absolute one."""
+        return (self.folder / written).resolve()
+
+    @property
+    def run_dir(self) -> Path:
+        return self.path(self.config.run_dir)
+
+    def campaign(self, programme: str) -> Campaign:
+        return self.programmes[programme].campaign
+
+
+@dataclass
+class App:
+    """One running system."""
+
+    installation: Installation
+    store: Store
+    clock: Clock
+    prompts: Library
+    says: dict[str, dict[str, Any]] = field(default_factory=dict)  #: what each part says of itself, for `mai status`
+
+    @property
+    def config(self) -> Config:
+        return self.installation.config
+
+    def now(self) -> datetime:
+        return self.clock.now()
+
+    async def alarm(self, name: str, text: str) -> None:
+        """Raise an alarm that `mai status` shows until it is cleared; the same name replaces its text."""
+        now = self.now()
+        await self.store.write(lambda tx: settings.raise_alarm(tx, name=name, text=text, now=now))
+
+    async def clear_alarm(self, name: str) -> None:
+        now = self.now()
+        await self.store.write(lambda tx: settings.clear_alarm(tx, name=name, now=now))
+
+
+PartState = Callable[[], dict[str, Any]]

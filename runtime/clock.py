@@ -1,0 +1,47 @@
+"""What time is it for decisions? One object, handed in; nothing else reads the time of day (DESIGN.md §5).
+
+`clock.now` of config.yaml is the decision time at the store's first start. It runs at real speed, and its
+offset is kept in the store, so that restarts and commands continue it.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from core.written import VIETNAM
+from store import settings
+from store.database import Store, Tx
+
+_OFFSET = "clock_offset_us"
+
+
+@dataclass(frozen=True)
+class Clock:
+    """The decision clock: host time plus an offset; answers in Vietnamese time (R16)."""
+
+    offset: timedelta = timedelta(0)
+
+    def now(self) -> datetime:
+        return (datetime.now(UTC) + self.offset).astimezone(VIETNAM)
+
+
+def wall() -> datetime:
+    """The host's own UTC time, kept beside the decision time in the log of calls."""
+    return datetime.now(UTC)
+
+
+async def clock_of(store: Store, first: datetime | None) -> Clock:
+    """The clock of this store; at its first start it is set to `first` (None: the host's time)."""
+    kept = await store.read(lambda tx: settings.get(tx, _OFFSET))
+    if kept is None:
+        offset = (first - wall()) if first else timedelta(0)
+
+        def keep(tx: Tx) -> int:
+            already = settings.get(tx, _OFFSET)
+            if already is not None:
+                return int(already)
+            microseconds = offset // timedelta(microseconds=1)
+            settings.put(tx, _OFFSET, microseconds)
+            return microseconds
+
+        kept = await store.write(keep)
+    return Clock(timedelta(microseconds=int(kept)))
