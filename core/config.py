@@ -10,10 +10,11 @@ from pydantic import Field, SecretStr
 
 from core.written import Duration, Written
 
-_HOST_PORT = r"\A(\[[0-9a-fA-F:]+\]|[A-Za-z0-9.-]+):[0-9]{1,5}\Z"
+# Patterns are run by Rust's regex, where `$` is the very end of the text (not before a last newline, as in Python).
+_HOST_PORT = r"^(\[[0-9a-fA-F:]+\]|[A-Za-z0-9.-]+):[0-9]{1,5}$"
 #: What may stand in Asterisk's configuration as a name; nothing that a template could take for syntax.
-_NAME = r"\A[a-z0-9][a-z0-9_-]{0,39}\Z"
-_CALLER_ID = r"\A\+?[0-9]{2,15}\Z|\A[A-Za-z0-9 ._-]{1,11}\Z"
+_NAME = r"^[a-z0-9][a-z0-9_-]{0,39}$"
+_CALLER_ID = r"^\+?[0-9]{2,15}$|^[A-Za-z0-9 ._-]{1,11}$"
 
 
 class Node(Written):
@@ -21,14 +22,14 @@ class Node(Written):
 
     name: str = Field("ast1", pattern=_NAME)
     managed: bool = True
-    ari_url: str = Field("http://127.0.0.1:8088", pattern=r"\Ahttps?://[^\s/]+\Z")
+    ari_url: str = Field("http://127.0.0.1:8088", pattern=r"^https?://[^\s/]+$")
     user: str = Field("mai", pattern=_NAME)
     password: SecretStr
     ami_port: int = Field(0, ge=0, le=65535)  #: 0: AMI off
     ami_user: str = Field("mai-read", pattern=_NAME)
     ami_password: SecretStr | None = None
     sip_bind: str = Field("127.0.0.1:5060", pattern=_HOST_PORT)
-    rtp_ports: str = Field("10000-19999", pattern=r"\A[0-9]{4,5}-[0-9]{4,5}\Z")
+    rtp_ports: str = Field("10000-19999", pattern=r"^[0-9]{4,5}-[0-9]{4,5}$")
 
 
 class Asterisk(Written):
@@ -75,7 +76,7 @@ class Registration(Written):
     """The package registration hook (O13)."""
 
     kind: Literal["http"] = "http"
-    url: str = Field(pattern=r"\Ahttps?://\S+\Z")
+    url: str = Field(pattern=r"^https?://\S+$")
     timeout_s: float = Field(10, gt=0)
     tries: int = Field(5, ge=1, le=50)
     backoff_s: float = Field(2, gt=0)
@@ -105,7 +106,7 @@ class Agent(Written):
     """An agent's phone: a PJSIP endpoint and member of the queue of 9090."""
 
     name: str = Field(pattern=_NAME)
-    extension: str = Field(pattern=r"\A[0-9]{2,6}\Z")
+    extension: str = Field(pattern=r"^[0-9]{2,6}$")
     password: SecretStr
     contact: str | None = Field(None, pattern=_HOST_PORT)  #: fixed address; absent: the phone registers
 

@@ -45,7 +45,7 @@ class Agent(Written):
     """Hand the call over to a dialplan context where agents are reached (9090)."""
 
     kind: Literal["agent"] = Field("agent", exclude=True)
-    context: str = Field("agents", pattern=r"\A[a-z0-9-]{1,40}\Z")
+    context: str = Field("agents", pattern=r"^[a-z0-9-]{1,40}$")
 
 
 class HangUp(Written):
