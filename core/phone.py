@@ -20,6 +20,7 @@ class Decision:
     kind: Literal["register", "agree", "refuse"]
     key: str
     package: str | None = None  #: code of the package to register, for kind "register"
+    offer: str | None = None  #: key of that package in the campaign's `offers`
 
     @property
     def outcome(self) -> Outcome:
@@ -35,18 +36,29 @@ class CallEnded(Exception):
 
 
 class Call(Protocol):
-    """One call, from the flow's side. Every method raises CallEnded once the call is over."""
+    """One call, from the flow's side. Once over, all but `decide` and `hang_up` raise CallEnded."""
 
     async def say(self, line: Line) -> None:
         """Play a line to its end. Keys pressed meanwhile are kept for the next `ask`."""
 
-    async def ask(self, lines: tuple[Line, ...], keys: str, wait: timedelta, barge_in: bool = True) -> str | None:
+    async def ask(
+        self, lines: tuple[Line, ...], keys: str, wait: timedelta, barge_in: bool = True
+    ) -> str | None:
         """Play the lines and take one key; returns the key pressed (any of 0-9*#, also one not in `keys`)
-        or None when `wait` passed after the last line without a key. With barge_in a key stops the prompt.
+        or None when `wait` passed after the last line without a key. With barge_in a key stops the prompt;
+        without, the prompt is played to its end and the first key pressed meanwhile is the answer.
+
+        Kept keys (pressed during an earlier line) answer at once, before anything is played: the first of
+        them that is in `keys` is returned, those before it are dropped. A key that came before the hang-up
+        is returned, not CallEnded: a key once pressed is honoured.
         """
 
     async def decide(self, decision: Decision) -> None:
-        """Commit a decision to the store; returns after it is durable. A second decision changes nothing."""
+        """Commit a decision to the store; returns after it is durable. A second decision changes nothing.
+
+        Does so on a call that is already over too, and never raises CallEnded: who presses 1 and hangs up
+        at once has chosen.
+        """
 
     async def hand_over(self, context: str) -> None:
         """Send the call into a dialplan context (an agent queue); raises CallEnded(TRANSFERRED)."""
