@@ -52,7 +52,7 @@ class HangUp(Written):
     """End the call. `outcome: declined` records a "no" key."""
 
     kind: Literal["hang_up"] = Field("hang_up", exclude=True)
-    outcome: Outcome | None = None
+    outcome: Outcome | None = Field(None, strict=False)
 
 
 class Key(Written):
@@ -64,7 +64,7 @@ class Key(Written):
 
     say: str | None = None
     offer: str | None = None
-    then: tuple["Step", ...] = ()
+    then: "Steps" = ()
 
 
 class Menu(Written):
@@ -77,7 +77,7 @@ class Menu(Written):
     tries: int = Field(2, ge=1, le=5)
     barge_in: bool = True
     wrong_key: str | None = None  #: said before the next try
-    no_key: tuple["Step", ...] = ()  #: after the last try without a valid key; ends with outcome no_key
+    no_key: "Steps" = ()  #: after the last try without a valid key; ends with outcome no_key
 
 
 _KINDS: dict[str, type[Written]] = {
@@ -118,6 +118,8 @@ Step = Annotated[
     BeforeValidator(_step),
 ]
 Script = tuple[Step, ...]
+#: Behind `_step` pydantic sees Python's values, no longer JSON: a list must be allowed to become the tuple.
+Steps = Annotated[Script, Field(strict=False)]
 Key.model_rebuild()
 Menu.model_rebuild()
 
