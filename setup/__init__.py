@@ -1,4 +1,5 @@
-"""How does a fresh machine become one that can run everything? The standard library alone: it runs before .venv exists.
+"""How does a fresh machine become one that can run everything? The standard library alone: it runs before
+.venv exists.
 
 sources.py    where the packages come from, and whose signature they must bear
 fetch.py      a private apt, without root: what is needed, downloaded, verified, unpacked, pruned
@@ -10,4 +11,6 @@ python.sh     which Python
 
 
 class CannotInstall(Exception):
-    """Something cannot be had here; the text is one sentence for a person, with the command that would help."""
+    """Something cannot be had here; the text is one sentence for a person, with the command that would
+    help.
+    """

@@ -1,8 +1,9 @@
-"""How do packages get here without root? By an apt of our own: its state, its cache and its settings are in one folder.
+"""How do packages get here without root? By an apt of our own: its state, its cache and its settings are in
+one folder.
 
-Of the machine's apt settings two things are taken over: its way to the network, and whether its owner accepts an index
-past its date (a frozen mirror). What it says about signatures is not, so that an unsigned or wrongly signed index always
-stops the set-up. No package's scripts are ever run.
+Of the machine's apt settings two things are taken over: its way to the network, and whether its owner
+accepts an index past its date (a frozen mirror). What it says about signatures is not, so that an unsigned
+or wrongly signed index always stops the set-up. No package's scripts are ever run.
 """
 
 import os
@@ -28,7 +29,9 @@ _LIBRARIES = ("lib/", "lib64/", "usr/lib/", "usr/lib64/")
 _NOT_LIBRARIES = re.compile(
     r"/(perl(5|-base)?|gconv|systemd|python3|pkgconfig|locale|sysusers\.d|tmpfiles\.d|audit|security|mime|bitcode)/"
 )
-_MACHINES_OWN = re.compile(r"Acquire::(https?|ftp|Force|Queue-Mode|SocksProxy|Proxy|Check-(Valid-Until|Date) )", re.I)
+_MACHINES_OWN = re.compile(
+    r"Acquire::(https?|ftp|Force|Queue-Mode|SocksProxy|Proxy|Check-(Valid-Until|Date) )", re.I
+)
 
 
 @dataclass(frozen=True)
@@ -97,11 +100,15 @@ class Apt:
         self._run(["update"])
 
     def wanted(self, names: Sequence[str]) -> list[Package]:
-        """What has to be fetched for `names`, their dependencies included. Raises CannotInstall for an unknown name."""
+        """What has to be fetched for `names`, their dependencies included. Raises CannotInstall for an
+        unknown name.
+        """
         return parse_wanted(self._run(["--yes", "--print-uris", "install", *names]))
 
     def download(self, packages: Sequence[Package], progress: Callable[[int], None]) -> list[Path]:
-        """Fetches `packages`, verified by apt against the signed index; calls `progress` with the bytes so far."""
+        """Fetches `packages`, verified by apt against the signed index; calls `progress` with the bytes
+        so far.
+        """
         debs = self.folder / "debs"
 
         def arrived() -> int:
@@ -118,8 +125,12 @@ class Apt:
         with log.open("w+", encoding="utf-8", errors="replace") as output:
             process = subprocess.Popen(
                 ["apt-get", "-q", *arguments],
-                env=self._environment, cwd=cwd, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
-            )  # fmt: skip
+                env=self._environment,
+                cwd=cwd,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
             while True:
                 try:
                     status = process.wait(timeout=0.3)
@@ -144,12 +155,14 @@ def why(log: str, where: str) -> str:
         )
     if re.search(r"is expired|not valid yet", log):
         return (
-            f"The index of {where} is out of date ({detail}): set this machine's clock right, or name a fresher mirror "
-            "in MAI_DEBIAN_SOURCE."
+            f"The index of {where} is out of date ({detail}): set this machine's clock right, or name "
+            "a fresher mirror in MAI_DEBIAN_SOURCE."
         )
     if re.search(r"Unable to locate package|no installation candidate", log):
         return f"{where} does not have it ({detail}); on Ubuntu: add-apt-repository universe."
-    return f"Nothing could be fetched from {where} ({detail}): check the network, then run `make setup` again."
+    return (
+        f"Nothing could be fetched from {where} ({detail}): check the network, then run `make setup` again."
+    )
 
 
 def unpack(debs: Sequence[Path], tree: Path) -> None:
@@ -198,6 +211,11 @@ def show(name: str, total: int) -> Callable[[int], None]:
         width = min(30, max(10, shutil.get_terminal_size().columns - 40))
         bar = "█" * round(share * width)
         end = "\n" if done >= total else ""
-        print(f"\r  {name} {bar:<{width}} {megabytes(done)} of {megabytes(total)} ", end=end, file=sys.stderr, flush=True)
+        print(
+            f"\r  {name} {bar:<{width}} {megabytes(done)} of {megabytes(total)} ",
+            end=end,
+            file=sys.stderr,
+            flush=True,
+        )
 
     return draw

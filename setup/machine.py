@@ -1,4 +1,6 @@
-"""What does the machine have already, and how is each program started? Small scripts in .asterisk/bin hide the answer."""
+"""What does the machine have already, and how is each program started? Small scripts in .asterisk/bin hide
+the answer.
+"""
 
 import os
 import re
@@ -10,7 +12,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-OLDEST = (22, 10, 1)  # earlier ones let a read-only ARI user write over the websocket, and SHELL and FILE through ARI
+OLDEST = (
+    22,
+    10,
+    1,
+)  # earlier ones let a read-only ARI user write over the websocket, and SHELL and FILE through ARI
 _MODULE_FOLDERS = (
     "/usr/lib/asterisk/modules",
     "/usr/lib64/asterisk/modules",
@@ -18,12 +24,21 @@ _MODULE_FOLDERS = (
     *(f"/usr/lib/{machine}-linux-gnu/asterisk/modules" for machine in ("x86_64", "aarch64")),
 )
 _DATA_FOLDERS = ("/usr/share/asterisk", "/var/lib/asterisk", "/usr/local/share/asterisk")
-_NEEDED_MODULES = ("chan_pjsip.so", "res_ari_channels.so", "app_stasis.so", "res_agi.so", "app_queue.so", "format_gsm.so")
+_NEEDED_MODULES = (
+    "chan_pjsip.so",
+    "res_ari_channels.so",
+    "app_stasis.so",
+    "res_agi.so",
+    "app_queue.so",
+    "format_gsm.so",
+)
 
 
 @dataclass(frozen=True)
 class Asterisk:
-    """An Asterisk that can be started: `command` is a list of words, `moh` None when there is no music on hold."""
+    """An Asterisk that can be started: `command` is a list of words, `moh` None when there is no music
+    on hold.
+    """
 
     version: str
     command: tuple[str, ...]
@@ -33,7 +48,9 @@ class Asterisk:
 
 
 def asterisk_version(text: str) -> tuple[int, int, int] | None:
-    """The version in the answer of `asterisk -V`; None for what cannot be compared (git and certified builds)."""
+    """The version in the answer of `asterisk -V`; None for what cannot be compared (git and certified
+    builds).
+    """
     match = re.match(r"Asterisk (\d+)\.(\d+)(?:\.(\d+))?(?![\d.]*-(?:rc|beta|alpha|pre))", text)
     return (int(match[1]), int(match[2]), int(match[3] or 0)) if match else None
 
@@ -45,11 +62,18 @@ def recent_enough(text: str) -> bool:
 
 
 def answer(command: Sequence[str]) -> str:
-    """What a command prints, stripped; "" if it does not run within 20 s. Its exit status is not judged: `sipp -v`
-    ends with 99."""
+    """What a command prints, stripped; "" if it does not run within 20 s.
+
+    Its exit status is not judged: `sipp -v` ends with 99.
+    """
     try:
         done = subprocess.run(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=20, check=False
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=20,
+            check=False,
         )
     except (OSError, subprocess.TimeoutExpired):
         return ""
@@ -57,9 +81,13 @@ def answer(command: Sequence[str]) -> str:
 
 
 def on_path(name: str, but: Path) -> str | None:
-    """The full path of a program on PATH or in the folders of system programs; what lies in `but` does not count."""
+    """The full path of a program on PATH or in the folders of system programs; what lies in `but` does
+    not count.
+    """
     folders = [*os.get_exec_path(), "/usr/local/sbin", "/usr/sbin", "/sbin"]
-    return shutil.which(name, path=os.pathsep.join(folder for folder in folders if Path(folder).resolve() != but.resolve()))
+    return shutil.which(
+        name, path=os.pathsep.join(folder for folder in folders if Path(folder).resolve() != but.resolve())
+    )
 
 
 def machines_asterisk(but: Path) -> Asterisk | None:
@@ -79,7 +107,9 @@ def machines_asterisk(but: Path) -> Asterisk | None:
 
 
 def directories(text: str) -> dict[str, str]:
-    """The folders that an asterisk.conf names; a template section, `[directories](!)`, is ignored as Asterisk does."""
+    """The folders that an asterisk.conf names; a template section, `[directories](!)`, is ignored as
+    Asterisk does.
+    """
     found: dict[str, str] = {}
     inside = False
     for line in text.splitlines():
@@ -114,7 +144,12 @@ def _text(path: Path) -> str:
 
 def loader(tree: Path) -> Path | None:
     """The dynamic loader in an unpacked tree: the real file, since a link may lead to the machine's own."""
-    for pattern in ("usr/lib/*/ld-linux*.so.*", "lib/*/ld-linux*.so.*", "usr/lib*/ld-linux*.so.*", "lib*/ld-linux*.so.*"):
+    for pattern in (
+        "usr/lib/*/ld-linux*.so.*",
+        "lib/*/ld-linux*.so.*",
+        "usr/lib*/ld-linux*.so.*",
+        "lib*/ld-linux*.so.*",
+    ):
         for path in sorted(tree.glob(pattern)):
             if path.is_file() and not path.is_symlink():
                 return path
@@ -129,7 +164,7 @@ def library_folders(tree: Path) -> list[Path]:
 
 
 def through_loader(tree: Path, program: Path) -> tuple[str, ...]:
-    """The command that runs a program of an unpacked tree with the tree's own libraries, without chroot or root.
+    """The command that runs an unpacked program with the libraries beside it, without chroot or root.
 
     Raises FileNotFoundError when the tree has no loader.
     """
@@ -161,5 +196,8 @@ def name_trouble() -> str | None:
     try:
         socket.getaddrinfo(name, None)
     except OSError:
-        return f"This machine's name, {name}, does not resolve and calls would wait for DNS: add `127.0.1.1 {name}` to /etc/hosts."
+        return (
+            f"This machine's name, {name}, does not resolve and calls would wait for DNS: "
+            f"add `127.0.1.1 {name}` to /etc/hosts."
+        )
     return None

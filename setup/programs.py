@@ -1,7 +1,8 @@
 """How do Asterisk, espeak-ng, SIPp and PostgreSQL get into .asterisk/? `python -m setup.programs [NAME …]`
 
-The machine's own are used where they will do; else Debian packages are unpacked into .asterisk/NAME. Either way the
-rest of the system starts .asterisk/bin/PROGRAM and reads .asterisk/paths.json. A second run finds all in place.
+The machine's own are used where they will do; else Debian packages are unpacked into .asterisk/NAME.
+Either way the rest of the system starts .asterisk/bin/PROGRAM and reads .asterisk/paths.json. A second run
+finds all in place.
 """
 
 import argparse
@@ -15,6 +16,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -29,14 +31,18 @@ HOME = ROOT / ".asterisk"
 
 @dataclass(frozen=True)
 class Kit:
-    """Programs that come together. `programs`: name to pattern in the unpacked tree; `keep`: what stays beside libraries;
-    `proof`: the program and arguments that show it runs, and a word of its answer."""
+    """Programs that come together.
+
+    `programs`: name to pattern in the unpacked tree; `keep`: what stays beside libraries; `proof`: the
+    program and arguments that show it runs, and a word of its answer; `version`: what makes it say its own.
+    """
 
     packages: tuple[str, ...]
     unstable: bool
     programs: dict[str, str]
     keep: tuple[str, ...]
     proof: tuple[str, tuple[str, ...], str]
+    version: str
 
 
 KITS = {
@@ -46,6 +52,7 @@ KITS = {
         programs={"asterisk": "usr/sbin/asterisk"},
         keep=("usr/sbin/asterisk", "usr/share/asterisk/"),
         proof=("asterisk", ("-V",), "Asterisk"),
+        version="-V",
     ),
     "espeak-ng": Kit(
         packages=("espeak-ng",),
@@ -53,6 +60,7 @@ KITS = {
         programs={"espeak-ng": "usr/bin/espeak-ng"},
         keep=("usr/bin/espeak-ng",),
         proof=("espeak-ng", ("--voices=vi",), "Vietnamese"),
+        version="--version",
     ),
     "sipp": Kit(
         packages=("sip-tester",),
@@ -60,6 +68,7 @@ KITS = {
         programs={"sipp": "usr/bin/sipp"},
         keep=("usr/bin/sipp", "usr/share/sip-tester/"),
         proof=("sipp", ("-v",), "SIPp"),
+        version="-v",
     ),
     "postgresql": Kit(
         packages=("postgresql",),
@@ -67,20 +76,26 @@ KITS = {
         programs={name: f"usr/lib/postgresql/*/bin/{name}" for name in ("initdb", "pg_ctl", "postgres")},
         keep=("usr/share/postgresql/",),
         proof=("initdb", ("--version",), "PostgreSQL"),
+        version="--version",
     ),
 }
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Makes what is named (all but PostgreSQL by default). 0: in place; 1: one sentence says what is missing."""
+    """Makes what is named (all but PostgreSQL by default). 0: in place; 1: one sentence says what is
+    missing.
+    """
     parser = argparse.ArgumentParser(prog="setup.programs", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("kits", nargs="*", metavar="NAME", help=f"of {', '.join(KITS)}")
-    parser.add_argument("--optional", action="store_true", help="what cannot be had is said, and is no failure")
+    parser.add_argument(
+        "--optional", action="store_true", help="what cannot be had is said, and is no failure"
+    )
+    parser.add_argument("--unpack", action="store_true", help="packages even where this machine has its own")
     options = parser.parse_args(arguments)
     names = options.kits or [name for name in KITS if name != "postgresql"]
     if unknown := [name for name in names if name not in KITS]:
         parser.error(f"{unknown[0]!r} is not one of {', '.join(KITS)}")
-    if all(in_place(HOME, name) for name in names):
+    if all(in_place(HOME, name) for name in names) and described(HOME):
         return 0
     os.umask(0o022)  # made by root, used by others too
     missing = 0
@@ -89,11 +104,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             if in_place(HOME, name):
                 continue
             try:
-                make(HOME, name)
+                make(HOME, name, machines_own(HOME, name) if not options.unpack else None)
             except (CannotInstall, OSError) as problem:
                 print(f"{name}: {problem}", file=sys.stderr)
                 missing += 1
-        write_paths(HOME)
+        write_json(HOME / "paths.json", paths(HOME))
     if trouble := machine.name_trouble():
         print(trouble, file=sys.stderr)
     return 0 if options.optional or not missing else 1
@@ -112,71 +127,77 @@ def alone(home: Path) -> Iterator[None]:
 
 def in_place(home: Path, name: str) -> bool:
     """Whether a kit is made, by this recipe, for this folder, and nothing of it has gone since."""
-    made = read_made(home, name)
+    made = read_json(home / f"{name}.json")
     return (
         (made.get("recipe"), made.get("home")) == (RECIPE, str(home))
         and all((home / "bin" / program).exists() for program in KITS[name].programs)
         and all(Path(path).exists() for path in made["uses"])
-        and (home / "paths.json").exists()
     )
 
 
-def read_made(home: Path, name: str) -> dict[str, Any]:
-    """What was written down when a kit was made; empty if it was not."""
-    try:
-        made: dict[str, Any] = json.loads((home / f"{name}.json").read_text("utf-8"))
-    except (FileNotFoundError, ValueError):
-        return {}
-    return made
+@dataclass(frozen=True)
+class Found:
+    """The machine's own programs of a kit: name to path, and Asterisk's folders if it is that."""
+
+    commands: dict[str, tuple[str, ...]]
+    asterisk: machine.Asterisk | None = None
 
 
-def make(home: Path, name: str) -> None:
-    """Puts one kit in place: the machine's own programs if they will do, else unpacked packages.
+def machines_own(home: Path, name: str) -> Found | None:
+    """The machine's own programs of a kit; None if one is missing, too old or does not prove itself."""
+    if name == "asterisk":
+        asterisk = machine.machines_asterisk(home / "bin")
+        return Found({name: asterisk.command}, asterisk) if asterisk else None
+    kit = KITS[name]
+    paths = {program: machine.on_path(program, home / "bin") for program in kit.programs}
+    servers = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: float(path.parts[-3]))
+    if name == "postgresql" and servers:
+        paths = {program: str(servers[-1].with_name(program)) for program in kit.programs}
+    commands: dict[str, tuple[str, ...]] = {program: (path,) for program, path in paths.items() if path}
+    program, words, expected = kit.proof
+    whole = len(commands) == len(kit.programs) and expected in machine.answer([*commands[program], *words])
+    return Found(commands) if whole else None
+
+
+def make(home: Path, name: str, found: Found | None) -> None:
+    """Puts one kit in place: the machine's own programs if `found`, else unpacked packages.
 
     Raises CannotInstall with a sentence for a person.
     """
     kit = KITS[name]
-    made: dict[str, Any] = {"recipe": RECIPE, "home": str(home), "packages": {}}
-    asterisk = machine.machines_asterisk(home / "bin") if name == "asterisk" else None
-    commands = {"asterisk": asterisk.command} if asterisk else machines_own(home, name)
-    if commands:
-        print(f"{name}: this machine's own, {next(iter(commands.values()))[0]}", file=sys.stderr)
-        environment: dict[str, str] = {}
+    packages: dict[str, str] = {}
+    environment: dict[str, str] = {}
+    if found:
+        print(f"{name}: this machine's own, {next(iter(found.commands.values()))[0]}", file=sys.stderr)
+        commands = found.commands
     else:
-        made["packages"] = fetch(home, name)
+        kept = read_json(home / name / "made.json")
+        packages = kept["packages"] if kept.get("recipe") == RECIPE else fetch(home, name)
         commands, environment = unpacked(home, name)
-    made["uses"] = [path for command in commands.values() for path in (command[0], command[-1])]
     for program, command in commands.items():
         machine.write_script(home / "bin" / program, command, environment)
     program, words, expected = kit.proof
     said = machine.answer([str(home / "bin" / program), *words])
     if expected not in said:
-        raise CannotInstall(f"{program} was unpacked but does not run: {said or 'it prints nothing'}")
-    if name == "asterisk":
-        made["asterisk"] = asdict(asterisk or unpacked_asterisk(home, commands["asterisk"], said))
-    made["version"] = made["packages"].get(kit.packages[0]) or version_in(said)
+        raise CannotInstall(f"{program} is here but does not run: {said or 'it prints nothing'}")
+    asterisk = found.asterisk if found else None
+    if name == "asterisk" and asterisk is None:
+        asterisk = unpacked_asterisk(home, commands[name], said)
+    made = {
+        "recipe": RECIPE,
+        "home": str(home),
+        "version": version_in(machine.answer([str(home / "bin" / program), kit.version])),
+        "uses": [path for command in commands.values() for path in (command[0], command[-1])],
+        "packages": packages,
+        "asterisk": asdict(asterisk) if asterisk else {},
+    }
     write_json(home / f"{name}.json", made)
 
 
 def version_in(said: str) -> str:
     """The version number in what a program says of itself, "unknown" if it says none."""
-    match = re.search(r"\d+(\.\d+)+\S*", said)
-    return match[0].rstrip(".") if match else "unknown"
-
-
-def machines_own(home: Path, name: str) -> dict[str, tuple[str, ...]]:
-    """The machine's own programs of a kit other than Asterisk; empty if one is missing or does not prove itself."""
-    if name == "asterisk":
-        return {}
-    kit = KITS[name]
-    found = {program: machine.on_path(program, home / "bin") for program in kit.programs}
-    servers = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: float(path.parts[-3]))
-    if name == "postgresql" and servers:
-        found = {program: str(servers[-1].with_name(program)) for program in kit.programs}
-    commands = {program: (path,) for program, path in found.items() if path}
-    program, words, expected = kit.proof
-    whole = len(commands) == len(kit.programs) and expected in machine.answer([*commands[program], *words])
-    return commands if whole else {}
+    match = re.search(r"\d+(\.\d+)+[^\s)]*", said)
+    return match[0].rstrip(".,") if match else "unknown"
 
 
 def fetch(home: Path, name: str) -> dict[str, str]:
@@ -184,7 +205,8 @@ def fetch(home: Path, name: str) -> dict[str, str]:
     for program in ("apt-get", "apt-config", "dpkg-deb"):
         if shutil.which(program) is None:
             raise CannotInstall(
-                f"{program} is not on this machine, which is no Debian or Ubuntu: install {name} yourself, on PATH."
+                f"{program} is not on this machine, which is no Debian or Ubuntu: "
+                f"install {name} yourself, on PATH."
             )
     kit = KITS[name]
     with tempfile.TemporaryDirectory(prefix="tmp-", dir=home) as scratch:
@@ -192,10 +214,10 @@ def fetch(home: Path, name: str) -> dict[str, str]:
         print(f"{name}: reading the package index of {apt.where}", file=sys.stderr)
         apt.update()
         packages = apt.wanted(kit.packages)
+        versions = {package.name: package.version for package in packages}
         total = sum(package.size for package in packages)
-        main_one = next(package for package in packages if package.name == kit.packages[0])
         print(
-            f"{name}: fetching {main_one.name} {main_one.version} and what it needs, "
+            f"{name}: fetching {kit.packages[0]} {versions[kit.packages[0]]} and what it needs, "
             f"{len(packages)} packages, {megabytes(total)}",
             file=sys.stderr,
         )
@@ -206,9 +228,11 @@ def fetch(home: Path, name: str) -> dict[str, str]:
         unpack(debs, tree)
         prune(tree, (*kit.keep, *(pattern for pattern in kit.programs.values() if "*" not in pattern)))
         finish(tree, name)
-        shutil.rmtree(home / name, ignore_errors=True)
+        write_json(tree / "made.json", {"recipe": RECIPE, "packages": versions})
+        if (home / name).exists():
+            (home / name).rename(Path(scratch, "old"))
         tree.rename(home / name)
-    return {package.name: package.version for package in packages}
+    return versions
 
 
 def sources_for(kit: Kit) -> list[Source]:
@@ -231,10 +255,14 @@ def finish(tree: Path, name: str) -> None:
         speakers = sorted(path.name for path in sounds.glob("en_*"))
         if not (sounds / "en").exists() and speakers:
             (sounds / "en").symlink_to(speakers[0])
+        for module in tree.glob("usr/lib/*/asterisk/modules/res_snmp.so"):
+            module.unlink()  # wants libperl, 25 MB that nothing else uses
     if name == "postgresql":
         # initdb and pg_ctl start the `postgres` beside them: that one has to go through the loader as well.
         for server in tree.glob("usr/lib/postgresql/*/bin/postgres"):
             server.rename(server.with_name("postgres.real"))
+        for module in tree.glob("usr/lib/postgresql/*/lib/llvmjit.so"):
+            module.unlink()  # wants LLVM; PostgreSQL does without it where the module is not there
 
 
 def unpacked(home: Path, name: str) -> tuple[dict[str, tuple[str, ...]], dict[str, str]]:
@@ -242,13 +270,15 @@ def unpacked(home: Path, name: str) -> tuple[dict[str, tuple[str, ...]], dict[st
     tree = home / name
     commands = {}
     for program, pattern in KITS[name].programs.items():
-        path = next(iter(sorted(tree.glob(f"{pattern}.real"))), None) or next(iter(sorted(tree.glob(pattern))), None)
+        path = next(chain(tree.glob(f"{pattern}.real"), tree.glob(pattern)), None)
         if path is None:
-            raise CannotInstall(f"{program} is not in the packages fetched for it; tell the authors of setup/programs.py.")
+            raise CannotInstall(
+                f"{program} is not in the packages fetched for it; tell the authors of setup/programs.py."
+            )
         commands[program] = machine.through_loader(tree, path)
         if path.suffix == ".real":
             machine.write_script(path.with_suffix(""), commands[program], {})
-    voices = next(iter(sorted(tree.glob("usr/lib/*/espeak-ng-data"))), None)
+    voices = next(tree.glob("usr/lib/*/espeak-ng-data"), None)
     return commands, {"ESPEAK_DATA_PATH": str(voices.parent)} if voices else {}
 
 
@@ -257,22 +287,42 @@ def unpacked_asterisk(home: Path, command: tuple[str, ...], said: str) -> machin
     tree = home / "asterisk"
     if not machine.recent_enough(said):
         wanted = ".".join(str(part) for part in machine.OLDEST)
-        raise CannotInstall(f"{said} is what the archive has, {wanted} is the oldest that is safe: use another mirror.")
+        raise CannotInstall(
+            f"{said} is what the archive has, {wanted} is the oldest that is safe: use another mirror."
+        )
     data = tree / "usr/share/asterisk"
     modules = next(tree.glob("usr/lib/*/asterisk/modules"))
-    return machine.Asterisk(said.removeprefix("Asterisk "), command, str(modules), str(data), machine.music(data))
+    return machine.Asterisk(
+        said.removeprefix("Asterisk "), command, str(modules), str(data), machine.music(data)
+    )
 
 
-def write_paths(home: Path) -> None:
-    """paths.json: how Asterisk is started and where its folders are, and the versions of all that was got."""
-    made = {name: read_made(home, name) for name in KITS}
-    paths: dict[str, Any] = dict(made["asterisk"].get("asterisk", {}))
-    pcap = home / "sipp/usr/share/sip-tester"
-    machines_pcap = Path("/usr/share/sip-tester")
-    paths["pcap"] = next((str(path) for path in (pcap, machines_pcap) if path.is_dir()), None)
-    paths["programs"] = {name: kit["version"] for name, kit in made.items() if kit}
-    paths["packages"] = {name: kit["packages"] for name, kit in made.items() if kit and kit["packages"]}
-    write_json(home / "paths.json", paths)
+def paths(home: Path) -> dict[str, Any]:
+    """What paths.json says: how Asterisk is started, where its folders are, and the versions of all
+    that was got.
+    """
+    made = {name: kit for name in KITS if (kit := read_json(home / f"{name}.json"))}
+    pcap = (home / "sipp/usr/share/sip-tester", Path("/usr/share/sip-tester"))
+    return {
+        **made.get("asterisk", {}).get("asterisk", {}),
+        "pcap": next((str(folder) for folder in pcap if folder.is_dir()), None),
+        "programs": {name: kit["version"] for name, kit in made.items()},
+        "packages": {name: kit["packages"] for name, kit in made.items() if kit["packages"]},
+    }
+
+
+def described(home: Path) -> bool:
+    """Whether paths.json says what is there: an interruption may have come before it was written."""
+    return bool(read_json(home / "paths.json") == json.loads(json.dumps(paths(home))))
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON object from a file; empty if there is none or it is broken, so that it is made again."""
+    try:
+        value = json.loads(path.read_text("utf-8"))
+    except (FileNotFoundError, ValueError):
+        return {}
+    return value if isinstance(value, dict) else {}
 
 
 def write_json(path: Path, value: object) -> None:

@@ -20,7 +20,9 @@ _ROLLING = frozenset({"oldstable", "stable", "testing", "unstable", "sid"})
 
 @dataclass(frozen=True)
 class Source:
-    """One place to fetch from. `signed_by` is a keyring's path, a key block, or "" for the machine's trusted keys."""
+    """One place to fetch from. `signed_by` is a keyring's path, a key block, or "" for the machine's
+    trusted keys.
+    """
 
     uri: str
     suites: tuple[str, ...]
@@ -67,7 +69,9 @@ def parse_deb822(text: str) -> list[Source]:
 
 
 def parse_one_line(text: str) -> list[Source]:
-    """The sources of a `.list` file (`deb [options] uri suite component…`); `trusted=yes` ones are left out."""
+    """The sources of a `.list` file (`deb [options] uri suite component…`); `trusted=yes` ones are left
+    out.
+    """
     found = []
     for line in text.splitlines():
         match = re.match(r"\s*deb\s+(?:\[([^\]]*)\]\s*)?(\S+)\s+(\S+)\s*([^#]*)", line)
@@ -107,7 +111,7 @@ def parse_os_release(text: str) -> dict[str, str]:
 
 
 def own_suite(sources: Iterable[Source], release: Mapping[str, str]) -> list[Source]:
-    """The sources of the machine's own release, its updates and security fixes; none of third parties' suites.
+    """The sources of the machine's own release, its updates and security fixes; no third party's.
 
     Raises CannotInstall when the machine names none.
     """
@@ -131,16 +135,16 @@ def own_suite(sources: Iterable[Source], release: Mapping[str, str]) -> list[Sou
 def debian_unstable(
     sources: Iterable[Source], release: Mapping[str, str], override: str, keyrings: Iterable[str]
 ) -> Source:
-    """Debian's unstable suite: from `override` (MAI_DEBIAN_SOURCE), else beside the machine's own Debian source.
+    """Debian's unstable suite: at `override` (MAI_DEBIAN_SOURCE), else where the machine's own Debian is.
 
-    `keyrings` are the Debian archive keyrings present. Raises CannotInstall with what a person can do about it.
+    `keyrings`: the Debian archive keyrings present. Raises CannotInstall with what a person can do.
     """
     keyring = next(iter(keyrings), "")
     if override:
         if not re.fullmatch(r"(https?|file|mirror\+file):/\S+", override):
             raise CannotInstall(
                 f"MAI_DEBIAN_SOURCE={override!r} is not the address of a Debian archive: it must look like "
-                "http://deb.debian.org/debian, without spaces."
+                "http://MIRROR/debian, without spaces."
             )
         uri = override
     elif release.get("ID") == "debian":
@@ -149,7 +153,7 @@ def debian_unstable(
     else:
         raise CannotInstall(
             f"{release.get('PRETTY_NAME', 'This system')} has no Asterisk 22: name a Debian archive, as in "
-            "`MAI_DEBIAN_SOURCE=http://deb.debian.org/debian make setup`, or put Asterisk >= 22.10.1 on PATH."
+            "`MAI_DEBIAN_SOURCE=http://MIRROR/debian make setup`, or put Asterisk >= 22.10.1 on PATH."
         )
     if not keyring:
         raise CannotInstall(
@@ -169,10 +173,12 @@ def _debian_archive(sources: Iterable[Source], release: Mapping[str, str]) -> tu
         and (codename in source.suites or _ROLLING.intersection(source.suites))
     ]
     # A third party's archive may carry the same suite name; Debian's own ends in /debian on every mirror.
-    fit.sort(key=lambda source: (not source.uri.rstrip("/").endswith("/debian"), codename not in source.suites))
+    fit.sort(
+        key=lambda source: (not source.uri.rstrip("/").endswith("/debian"), codename not in source.suites)
+    )
     if not fit:
         raise CannotInstall(
             "No Debian archive is listed under /etc/apt: name one, as in "
-            "`MAI_DEBIAN_SOURCE=http://deb.debian.org/debian make setup`."
+            "`MAI_DEBIAN_SOURCE=http://MIRROR/debian make setup`."
         )
     return fit[0].uri, fit[0].signed_by

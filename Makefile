@@ -1,0 +1,46 @@
+# What can be done here? `make` prints it. Everything that runs sets up first what it needs; a second time that is a moment.
+.DEFAULT_GOAL := help
+.PHONY: help venv asterisk postgresql setup demo test check bench run lock clean
+
+PYTHON = python=$$(sh setup/python.sh) && "$$python"
+CODE = core flows store prompts hooks runtime ari_app agi smpp web simulator dialplan demo bench setup tests cli.py
+# A part that is not written yet is not checked; one that is there always is.
+PRESENT = $(wildcard $(CODE))
+
+help:  ## this table
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+venv:  ## .venv from the pinned, hashed requirements
+	@$(PYTHON) -m setup.venv
+
+asterisk:  ## Asterisk, espeak-ng and SIPp into .asterisk/, where the machine has none
+	@$(PYTHON) -m setup.programs
+
+postgresql:  ## a PostgreSQL server for the tests that want one; done without where it cannot be had
+	@$(PYTHON) -m setup.programs --optional postgresql
+
+setup: venv asterisk  ## both: all that the programs need
+
+demo: setup  ## a day's top-ups through a real Asterisk and a simulated network, with a report
+	.venv/bin/python -m demo
+
+test: setup postgresql  ## all tests, those with the real Asterisk included
+	.venv/bin/pytest -q
+
+check: venv  ## format, lint, types, import order
+	.venv/bin/ruff check $(PRESENT)
+	.venv/bin/ruff format --check $(PRESENT)
+	.venv/bin/mypy $(PRESENT)
+	.venv/bin/pytest -q tests/test_architecture.py
+
+bench: setup  ## the benchmarks
+	.venv/bin/python -m bench
+
+run: setup  ## the installation that config.yaml describes
+	.venv/bin/mai run
+
+lock: venv  ## the newest requirements that pyproject.toml allows, pinned and hashed
+	@sh setup/lock.sh
+
+clean:  ## remove what was made: .venv, .asterisk, caches
+	rm -rf .venv .asterisk build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
