@@ -1,0 +1,1 @@
+"""How do messages reach an SMSC and come back? SMPP 3.4; everything but gateway.py is the protocol alone."""

@@ -1,0 +1,407 @@
+"""How does one bind to an SMSC live: bind, window, answers, keep-alive, unbind, end?
+
+    async with connect(link, on_deliver) as session:
+        result = await session.submit(SubmitSm(...))
+
+What was handed to the transport counts as written. A message whose link ends is `NotWritten` when it was
+still ours and `Unanswered` when it was written; nothing is ever sent twice from here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from enum import StrEnum
+from typing import Final, cast
+
+from smpp import codec, pdu, statuses
+from smpp.codec import Frame, Framer
+from smpp.errors import BindRefused, LinkError, LinkLost, NotConnected, NotWritten, Rejected
+from smpp.link import BindAs, Link
+from smpp.outgoing import Outgoing
+from smpp.pdu import Body, DataSm, DeliverSm, Pdu, ProtocolError, SubmitSm
+from smpp.statuses import Verdict
+from smpp.window import Answer, SubmitResult, Window
+
+log = logging.getLogger(__name__)
+
+MOST_HANDLERS: Final = 1_000  #: inbound messages being stored at a time; more are told to come again
+MOST_HELD: Final = 20_000  #: PDUs held back for a peer that asks and asks but does not read
+_SUBMIT_RESP: Final = pdu.SubmitSmResp.command
+
+Inbound = DeliverSm | DataSm
+InboundResp = pdu.DeliverSmResp | pdu.DataSmResp
+OnDeliver = Callable[[Inbound], Awaitable[int]]
+"""Stores an inbound message or receipt; the status it returns is the answer. An exception: come again."""
+OnLate = Callable[[int, Answer], None]
+"""An answer after its deadline: the sequence of the `Unanswered`, and what the SMSC said after all."""
+
+
+class State(StrEnum):
+    BINDING = "binding"
+    BOUND = "bound"
+    ENDING = "ending"  #: no new messages; answers to old ones are still taken
+    CLOSED = "closed"
+
+
+@asynccontextmanager
+async def connect(link: Link, on_deliver: OnDeliver, on_late: OnLate | None = None) -> AsyncIterator[Session]:
+    """A bound session; leaving it waits for the answers due, unbinds and closes.
+
+    Raises NotConnected, BindRefused.
+    """
+    loop = asyncio.get_running_loop()
+    try:
+        async with asyncio.timeout(link.timers.connect_s):
+            _, session = await loop.create_connection(
+                lambda: Session(link, on_deliver, on_late),
+                link.host,
+                link.port,
+                ssl=link.tls,
+                server_hostname=(link.server_hostname or link.host) if link.tls else None,
+            )
+    except TimeoutError:
+        raise NotConnected(f"no connection within {link.timers.connect_s:g} s") from None
+    except (OSError, UnicodeError) as error:
+        raise NotConnected(f"no connection: {error}") from error
+    try:
+        await session.bind()
+        yield session
+    finally:
+        await session.close()
+
+
+class Session(asyncio.Protocol):
+    """One TCP connection from its first octet to its last. Made by `connect`."""
+
+    def __init__(self, link: Link, on_deliver: OnDeliver, on_late: OnLate | None) -> None:
+        self.link = link
+        self.state = State.BINDING
+        self._on_deliver = on_deliver
+        self._on_late = on_late
+        self._loop = asyncio.get_running_loop()
+        self._closed: asyncio.Future[LinkLost] = self._loop.create_future()
+        self._framer = Framer(link.longest_pdu)
+        self._sequence = 0
+        self._requests: dict[int, tuple[int, asyncio.Future[Pdu]]] = {}  # binds, unbinds, queries
+        self._handlers: set[asyncio.Task[None]] = set()
+        self._alive: asyncio.TimerHandle | None = None
+        self._last_resort: asyncio.TimerHandle | None = None
+        self._heard = self._loop.time()
+        self._reason = ""
+        self._unbound_by_smsc = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        self._outgoing = Outgoing(self._loop, self._transport)
+        take_back = self._outgoing.take_back
+        self._window = Window(self._loop, self.link.window, self.link.timers.response_s, take_back)
+
+    # --- what a caller uses -------------------------------------------------------------------------------
+
+    @property
+    def room(self) -> int:
+        """How many messages `send` takes now."""
+        return self._window.room
+
+    @property
+    def in_flight(self) -> int:
+        """Messages that wait for their answers."""
+        return len(self._window)
+
+    def send(self, message: SubmitSm) -> asyncio.Future[SubmitResult]:
+        """Sends at once, in order; the future brings the result or raises Rejected, Unanswered, NotWritten.
+
+        Raises NotWritten when there is no room or no bind, InvalidField when SMPP cannot carry the message.
+        """
+        if self._window.room <= 0:
+            raise NotWritten(self._why_no_room())
+        sequence = self._next_sequence()
+        octets = codec.encode(message, sequence)
+        answer = self._window.add(sequence)
+        self._outgoing.write(octets)
+        return answer
+
+    async def submit(self, message: SubmitSm) -> SubmitResult:
+        """Waits for room, sends, waits for the answer. Raises as `send` and its future do."""
+        await self._window.until_room()
+        return await self.send(message)
+
+    async def until_room(self) -> None:
+        """Returns when `send` takes a message, or never will again: it says so itself."""
+        await self._window.until_room()
+
+    async def ask(self, request: pdu.QuerySm | pdu.CancelSm) -> Pdu:
+        """One question outside the window. Raises Rejected, NotWritten, LinkLost; TimeoutError."""
+        if self.state is not State.BOUND:
+            raise NotWritten(self._why_no_room())
+        async with asyncio.timeout(self.link.timers.response_s):
+            answer = await self._request(request)
+        if answer.status != statuses.OK:
+            raise Rejected(answer.status, self._verdict(answer.status))
+        return answer
+
+    async def wait_closed(self) -> LinkLost:
+        """Waits for the end of the connection and returns why it ended."""
+        return await asyncio.shield(self._closed)
+
+    async def close(self) -> None:
+        """Takes no more messages, waits for the answers due, unbinds, closes. Each wait at most unbind_s."""
+        unbind_s = self.link.timers.unbind_s
+        try:
+            if self.state is State.BOUND:
+                self._stop("we unbound")
+                await self._drain()
+                async with asyncio.timeout(unbind_s):
+                    await self._request(pdu.Unbind())
+        except (TimeoutError, LinkError) as error:
+            log.info("the unbind was not answered: %s", error or f"{unbind_s:g} s")
+        finally:
+            self._end("we gave up")
+            await self.wait_closed()
+            if self._handlers:  # what they store may still be committed; it just cannot be acknowledged
+                _, late = await asyncio.wait(self._handlers, timeout=unbind_s)
+                for task in late:
+                    task.cancel()
+
+    # --- binding and other questions ----------------------------------------------------------------------
+
+    async def bind(self) -> None:
+        """Raises BindRefused, NotConnected."""
+        try:
+            async with asyncio.timeout(self.link.timers.bind_s):
+                answer = await self._request(self.link.bind_request())
+        except TimeoutError:
+            reason = f"the bind was not answered within {self.link.timers.bind_s:g} s"
+            raise NotConnected(reason) from None
+        except LinkLost as lost:
+            raise NotConnected(f"during the bind: {lost}") from None
+        except Rejected as nack:
+            raise BindRefused(nack.status) from None
+        if answer.status != statuses.OK:
+            raise BindRefused(answer.status)
+
+    def _request(self, body: Body) -> asyncio.Future[Pdu]:
+        answer: asyncio.Future[Pdu] = self._loop.create_future()
+        if self._transport.is_closing():
+            answer.set_exception(LinkLost(self._reason or "the link is ending"))
+            return answer
+        sequence = self._next_sequence()
+        self._requests[sequence] = (body.command | pdu.RESPONSE, answer)
+        answer.add_done_callback(lambda _: self._requests.pop(sequence, None))
+        self._outgoing.write(codec.encode(body, sequence))
+        return answer
+
+    def _next_sequence(self) -> int:
+        self._sequence = self._sequence % pdu.LAST_SEQUENCE + 1
+        return self._sequence
+
+    def _why_no_room(self) -> str:
+        if self.link.bind is BindAs.RECEIVER:
+            return "a receiver does not send"
+        return "the window is full" if self.state is State.BOUND else f"the link is {self.state}"
+
+    def _verdict(self, status: int) -> Verdict:
+        return statuses.verdict(status, self.link.verdicts)
+
+    def _say(self, body: Body, sequence: int, status: int = statuses.OK) -> None:
+        """An answer, or a question whose answer nobody waits for."""
+        if self._transport.is_closing():
+            return
+        self._outgoing.write(codec.encode(body, sequence, status))
+        if len(self._outgoing) > MOST_HELD:
+            self._lose("the SMSC asks but does not read")
+
+    # --- what comes in ------------------------------------------------------------------------------------
+
+    def data_received(self, data: bytes) -> None:
+        self._heard = self._loop.time()
+        try:
+            for frame in self._framer.feed(data):
+                if frame.command == _SUBMIT_RESP:
+                    self._on_submit_resp(frame)
+                elif frame.command & pdu.RESPONSE:
+                    self._on_response(frame)
+                else:
+                    self._on_request(frame)
+                if self._transport.is_closing():
+                    return
+        except ProtocolError as error:
+            self._say(pdu.GenericNack(), 0, error.status)
+            self._end(f"the stream is lost: {error}")
+
+    def _on_submit_resp(self, frame: Frame) -> None:
+        # The id alone is read: what follows it, or lacks, must not turn an acceptance into an unknown.
+        message_id = frame.octets.partition(b"\0")[0].decode("latin-1")
+        self._answered(frame.sequence, frame.status, message_id)
+
+    def _answered(self, sequence: int, status: int, message_id: str) -> None:
+        if not self._window.knows(sequence):
+            log.warning("an answer to nothing: sequence %d, %s", sequence, statuses.name_of(status))
+            return
+        answer: Answer = SubmitResult(message_id, status)
+        if status != statuses.OK and (verdict := self._verdict(status)) is not Verdict.ACCEPTED:
+            answer = Rejected(status, verdict)
+        if not self._window.answered(sequence, answer):
+            if self._on_late:
+                self._loop.call_soon(self._on_late, sequence, answer)
+        elif self.state is State.ENDING and not self._window and self._unbound_by_smsc:
+            self._end(self._reason)
+
+    def _on_response(self, frame: Frame) -> None:
+        """A response that is not submit_sm_resp, or a generic_nack to anything of ours."""
+        nack = frame.command == pdu.GENERIC_NACK
+        if nack and self._window.knows(frame.sequence):
+            self._answered(frame.sequence, frame.status or statuses.UNKNOWN_ERROR, "")
+            return
+        expected, answer = self._requests.get(frame.sequence, (0, None))
+        if answer is None or answer.done() or not (nack or frame.command == expected):
+            if frame.command != pdu.EnquireLinkResp.command:
+                said = statuses.name_of(frame.status)
+                log.warning("stray %#010x, sequence %d, %s", frame.command, frame.sequence, said)
+            return
+        if nack:
+            status = frame.status or statuses.UNKNOWN_ERROR
+            answer.set_exception(Rejected(status, self._verdict(status)))
+            return
+        try:
+            answer.set_result(Pdu(frame.sequence, frame.status, codec.decode_body(frame)))
+        except ProtocolError as error:
+            answer.set_exception(LinkLost(str(error)))
+            return
+        if self.state is State.BINDING and frame.status == statuses.OK:
+            self._on_bound()  # here and now: messages may follow in the same read
+
+    def _on_bound(self) -> None:
+        self.state = State.BOUND
+        if self.link.bind is not BindAs.RECEIVER:
+            self._window.open()
+        self._alive = self._loop.call_later(self.link.timers.enquire_s, self._watch)
+
+    def _on_request(self, frame: Frame) -> None:
+        if frame.command == pdu.EnquireLink.command:
+            self._say(pdu.EnquireLinkResp(), frame.sequence)
+            return
+        if frame.command == pdu.Unbind.command:
+            self._on_unbind(frame.sequence)
+            return
+        resp: InboundResp | None = None
+        if frame.command == DeliverSm.command:
+            resp = pdu.DeliverSmResp()
+        elif frame.command == DataSm.command:
+            resp = pdu.DataSmResp()
+        try:
+            body = codec.decode_body(frame)
+        except ProtocolError as error:
+            log.warning("unreadable: %s", error)
+            self._say(resp or pdu.GenericNack(), frame.sequence, error.status)
+            return
+        if resp and isinstance(body, DeliverSm | DataSm):
+            self._on_message(frame.sequence, body, resp)
+        elif not isinstance(body, pdu.AlertNotification | pdu.Outbind):  # these two want no answer
+            self._say(pdu.GenericNack(), frame.sequence, statuses.INVALID_COMMAND)
+
+    def _on_message(self, sequence: int, body: Inbound, resp: InboundResp) -> None:
+        if self.state is State.BINDING:
+            self._say(resp, sequence, statuses.INVALID_BIND_STATUS)
+        elif len(self._handlers) >= MOST_HANDLERS:
+            self._say(resp, sequence, statuses.TEMPORARY_APPLICATION_ERROR)
+        else:
+            task = self._loop.create_task(self._take(sequence, body, resp))
+            self._handlers.add(task)
+            task.add_done_callback(self._handlers.discard)
+
+    async def _take(self, sequence: int, body: Inbound, resp: InboundResp) -> None:
+        try:
+            status = await self._on_deliver(body)
+        except Exception as error:
+            # The error's own words may hold what a subscriber wrote.
+            log.error("an inbound message could not be stored: %s", type(error).__name__)
+            status = statuses.TEMPORARY_APPLICATION_ERROR
+        self._say(resp, sequence, status)
+
+    # --- is the peer alive? -------------------------------------------------------------------------------
+
+    def _watch(self) -> None:
+        """After a silence the peer is asked whether it lives."""
+        left = self._heard + self.link.timers.enquire_s - self._loop.time()
+        if left > 0:
+            self._alive = self._loop.call_later(left, self._watch)
+            return
+        self._say(pdu.EnquireLink(), self._next_sequence())
+        asked = self._loop.time()
+        self._alive = self._loop.call_later(self.link.timers.enquire_answer_s, self._judge, asked)
+
+    def _judge(self, asked: float) -> None:
+        if self._heard > asked:
+            self._watch()
+        else:
+            self._lose("the SMSC is silent: no answer to enquire_link")
+
+    def pause_writing(self) -> None:
+        self._outgoing.pause()
+
+    def resume_writing(self) -> None:
+        self._outgoing.resume()
+
+    # --- the end ------------------------------------------------------------------------------------------
+
+    def _on_unbind(self, sequence: int) -> None:
+        self._unbound_by_smsc = True
+        self._stop("the SMSC unbound")
+        self._window.withdraw(self._reason)  # after an unbind it would only be refused
+        self._say(pdu.UnbindResp(), sequence)
+        if self._window:  # their answers may still come; not for ever
+            self._end_by(self._end, self._reason)
+        else:
+            self._end(self._reason)
+
+    async def _drain(self) -> None:
+        """Waits, unbind_s at most, until no answer is due on either side."""
+        idle = self._loop.create_task(self._window.until_idle())
+        try:
+            await asyncio.wait({idle, *self._handlers}, timeout=self.link.timers.unbind_s)
+        finally:
+            idle.cancel()
+
+    def _stop(self, reason: str) -> None:
+        self.state = State.ENDING
+        self._reason = self._reason or reason
+        self._window.close()
+
+    def _end(self, reason: str) -> None:
+        """Closes when what is held has gone out, and after unbind_s in any case."""
+        if self._closed.done():
+            return
+        if not self._transport.is_closing():
+            self._stop(reason)
+            self._window.withdraw(self._reason)
+            self._outgoing.flush()
+            self._transport.close()
+        self._end_by(self._transport.abort)
+
+    def _end_by(self, act: Callable[..., None], *args: str) -> None:
+        if self._last_resort:
+            self._last_resort.cancel()
+        self._last_resort = self._loop.call_later(self.link.timers.unbind_s, act, *args)
+
+    def _lose(self, reason: str) -> None:
+        self._stop(reason)
+        self._transport.abort()
+
+    def eof_received(self) -> None:
+        self._end("the SMSC closed")
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.state = State.CLOSED
+        self._reason = self._reason or (f"the connection broke: {exc}" if exc else "the SMSC closed")
+        for timer in (self._alive, self._last_resort):
+            if timer:
+                timer.cancel()
+        self._window.lost(self._reason)
+        for _, answer in list(self._requests.values()):
+            if not answer.done():
+                answer.set_exception(LinkLost(self._reason))
+        self._closed.set_result(LinkLost(self._reason))

@@ -1,0 +1,106 @@
+"""Which octets carry a text, and which text do octets carry? GSM 03.38, Latin-1 and UCS2; NFC always."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from enum import IntEnum
+from typing import Final
+
+
+class Coding(IntEnum):
+    """data_coding (SMPP 3.4, 5.2.19)."""
+
+    GSM = 0  #: the SMSC's default alphabet: one septet per octet, the SMSC packs them
+    LATIN1 = 3
+    UCS2 = 8
+
+
+class NotText(ValueError):
+    """The text cannot be sent: it holds an unpaired surrogate, or a character that the asked coding lacks."""
+
+
+_ESCAPE: Final = "\x1b"
+_BASIC: Final = (
+    "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞ\x1bÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
+    "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
+)
+_EXTENSION: Final = {
+    "\f": 0x0A, "^": 0x14, "{": 0x28, "}": 0x29, "\\": 0x2F, "[": 0x3C, "~": 0x3D, "]": 0x3E, "|": 0x40,
+    "€": 0x65,
+}  # fmt: skip
+_TO_GSM: Final = str.maketrans(
+    {char: chr(septet) for septet, char in enumerate(_BASIC) if char != _ESCAPE}
+    | {char: _ESCAPE + chr(septet) for char, septet in _EXTENSION.items()}
+)
+_GSM_CHARACTERS: Final = frozenset(chr(code) for code in _TO_GSM)
+_LONE_ESCAPE: Final = " "  # 03.38: a receiver that does not know what follows the escape shows a space
+_FROM_BASIC: Final = dict(enumerate(_BASIC)) | {0x1B: _LONE_ESCAPE} | dict.fromkeys(range(128, 256), "�")
+_FROM_EXTENSION: Final = {chr(septet): char for char, septet in _EXTENSION.items()}
+_ESCAPED: Final = re.compile("\x1b(.)", re.DOTALL)
+
+#: What word processors put into Vietnamese templates, in GSM 03.38.
+_PLAIN: Final = str.maketrans({
+    "đ": "d", "Đ": "D", "₫": "d", "“": '"', "”": '"', "„": '"', "«": '"', "»": '"', "‘": "'", "’": "'",
+    "‚": "'", "´": "'", "`": "'", "–": "-", "—": "-", "‐": "-", "‑": "-", "−": "-", "•": "-", "…": "...",
+    "\u00a0": " ", "\u202f": " ", "\u2009": " ", "\t": " ", "\u200b": None, "\ufeff": None, "\u00ad": None,
+})  # fmt: skip
+_MARKED_LATIN: Final = re.compile("([A-Za-z])[\u0300-\u036f]+")
+
+
+def normal(text: str) -> str:
+    """The text as it is sent: NFC, for a sentence in NFD costs a part more. Raises NotText."""
+    text = unicodedata.normalize("NFC", text)
+    if not text.isascii():
+        try:
+            text.encode("utf-16-be")
+        except UnicodeEncodeError as error:
+            raise NotText(f"character {error.start + 1} is an unpaired surrogate") from None
+    return text
+
+
+def without_marks(text: str) -> str:
+    """`Đăng ký “C90N” – 90.000đ` → `Dang ky "C90N" - 90.000d`. Other scripts keep their marks."""
+    return normal(_MARKED_LATIN.sub(r"\1", unicodedata.normalize("NFD", text)).translate(_PLAIN))
+
+
+def coding_of(text: str) -> Coding:
+    """The cheapest coding every SMSC takes: GSM if it holds every character, else UCS2."""
+    return Coding.GSM if _GSM_CHARACTERS.issuperset(text) else Coding.UCS2
+
+
+def encode(text: str, coding: Coding) -> bytes:
+    """The octets of a text; in GSM one septet per octet. Raises NotText when the coding lacks a character."""
+    if coding is Coding.UCS2:
+        try:
+            return text.encode("utf-16-be")
+        except UnicodeEncodeError as error:
+            raise NotText(f"character {error.start + 1} is an unpaired surrogate") from None
+    if coding is Coding.GSM and _GSM_CHARACTERS.issuperset(text):
+        return text.translate(_TO_GSM).encode("latin-1")
+    try:
+        if coding is Coding.LATIN1:
+            return text.encode("latin-1")
+    except UnicodeEncodeError as error:
+        raise NotText(f"character {error.start + 1} is not in Latin-1") from None
+    missing = next(at for at, char in enumerate(text) if char not in _GSM_CHARACTERS)
+    raise NotText(f"character {missing + 1} is not in GSM 03.38")
+
+
+def decode(octets: bytes, data_coding: int, default: Coding = Coding.GSM) -> str:
+    """What came in; octets that mean nothing become U+FFFD. `default`: the SMSC's own alphabet, coding 0."""
+    if data_coding & 0xF0 == 0xF0:  # a message class: bit 2 tells 8-bit data from the default alphabet
+        data_coding = int(Coding.LATIN1) if data_coding & 0x04 else 0
+    if data_coding == 0:
+        data_coding = int(default)
+    if data_coding == Coding.UCS2:
+        return octets.decode("utf-16-be", "replace")
+    if data_coding == Coding.GSM:
+        septets = octets.decode("latin-1")
+        if _ESCAPE not in septets:
+            return septets.translate(_FROM_BASIC)
+        pieces = _ESCAPED.split(septets)
+        pieces[::2] = [piece.translate(_FROM_BASIC) for piece in pieces[::2]]
+        pieces[1::2] = [_FROM_EXTENSION.get(p) or p.translate(_FROM_BASIC) for p in pieces[1::2]]
+        return "".join(pieces)
+    return octets.decode("latin-1")  # 1 (IA5), 3, and binary codings: every octet kept
