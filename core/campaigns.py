@@ -1,4 +1,4 @@
-"""What does a programme say, to whom, when, and what follows? The campaign file that a unit edits (O2-O5, O18)."""
+"""What does a programme say, to whom, when, and what follows? The file that a unit edits (O2-O5, O18)."""
 
 from datetime import date, timedelta
 from typing import Literal
@@ -35,16 +35,18 @@ class Trigger(Written):
     """What starts a contact: a top-up event (O1) or a target list (B1)."""
 
     kind: Literal["topup", "list"]
-    fresh_for: Duration = Field(default="15m", validate_default=True)  #: O20: an older event is dropped as stale
+    fresh_for: Duration = Field(
+        default="15m", validate_default=True
+    )  #: O20: an older event is dropped as stale
 
 
 class Arpu(Written):
-    """O4: average over 1-3 months of total, data or voice revenue, in đồng; fewer months known: no contact."""
+    """O4: average over 1-3 months of total, data or voice revenue in đồng; fewer months known: no contact."""
 
     of: Literal["total", "data", "voice"] = "total"
-    months: int = Field(3, ge=1, le=3)
-    at_least: int | None = Field(None, ge=0)
-    at_most: int | None = Field(None, ge=0)
+    months: int = Field(default=3, ge=1, le=3)
+    at_least: int | None = Field(default=None, ge=0)
+    at_most: int | None = Field(default=None, ge=0)
 
 
 class Audience(Written):
@@ -58,7 +60,7 @@ class Audience(Written):
     segment: tuple[str, ...] | None = None
     tariff: tuple[str, ...] | None = None
     arpu: tuple[Arpu, ...] = ()
-    topup_at_least: int | None = Field(None, ge=0)
+    topup_at_least: int | None = Field(default=None, ge=0)
     exclude_flags: tuple[
         Literal["vip", "internal", "duty", "test", "mdt", "fastconnect", "gold", "diamond"], ...
     ] = ()
@@ -75,7 +77,7 @@ class Message(Written):
     """One SMS template. `text` is Jinja2 over offer, offers, subscriber, event; [QC] and the refusal line of
     R4/R5 are added to advertising where the text does not carry them."""
 
-    class_: Class = Field("advertising", alias="class")
+    class_: Class = Field(default="advertising", alias="class")
     sender: str
     text: str | None = None  #: None only for `registered`: the registration system's own text (SMS2)
     offer: str | None = None  #: the offer it introduces, a key of `offers`
@@ -84,9 +86,12 @@ class Message(Written):
 
 
 class Retry(Written):
-    """Call again: `times` more, at the earliest `after` later; after_first_pass: not before all were called once."""
+    """Call again: `times` more, at the earliest `after` later.
 
-    times: int = Field(1, ge=1, le=5)
+    after_first_pass: not before all of the list were called once (B3).
+    """
+
+    times: int = Field(default=1, ge=1, le=5)
     after: Duration = Field(default="0s", validate_default=True)
     after_first_pass: bool = False
 
@@ -103,7 +108,7 @@ class Campaign(Written):
 
     title: str
     unit: str
-    class_: Class = Field("advertising", alias="class")
+    class_: Class = Field(default="advertising", alias="class")
     enabled: bool = True
     approval: Approval | None = None
     signed_off: SignedOff | None = None
@@ -111,10 +116,10 @@ class Campaign(Written):
     caller_id: str
     audience: Audience = Audience()
     windows: Windows = Windows()
-    max_calls_per_24h: int = Field(1, ge=1, le=1)  #: O7
-    offers: dict[str, str] = {}  #: key -> package code, first key = first offer
+    max_calls_per_24h: int = Field(default=1, ge=1, le=1)  #: O7
+    offers: dict[str, str] = Field(default={})  #: key -> package code, first key = first offer
     script: Script
-    messages: dict[str, Message] = {}
-    after: dict[Outcome, Follow] = {}
+    messages: dict[str, Message] = Field(default={})
+    after: dict[Outcome, Follow] = Field(default={})
     per_subscriber: Literal["each_event", "once"] = "each_event"  #: B3: one call per subscriber for a list
     talk_limit: Duration = Field(default=duration("5m"), validate_default=True)  #: TIMEOUT(absolute)

@@ -10,7 +10,7 @@ from pydantic import Field, SecretStr
 
 from core.written import Duration, Written
 
-# Patterns are run by Rust's regex, where `$` is the very end of the text (not before a last newline, as in Python).
+# Patterns are run by Rust's regex: there `$` is the very end of the text, not before a last newline too.
 _HOST_PORT = r"^(\[[0-9a-fA-F:]+\]|[A-Za-z0-9.-]+):[0-9]{1,5}$"
 #: What may stand in Asterisk's configuration as a name; nothing that a template could take for syntax.
 _NAME = r"^[a-z0-9][a-z0-9_-]{0,39}$"
@@ -20,16 +20,16 @@ _CALLER_ID = r"^\+?[0-9]{2,15}$|^[A-Za-z0-9 ._-]{1,11}$"
 class Node(Written):
     """One Asterisk. managed: we render dialplan/, start, watch and stop it ourselves."""
 
-    name: str = Field("ast1", pattern=_NAME)
+    name: str = Field(default="ast1", pattern=_NAME)
     managed: bool = True
-    ari_url: str = Field("http://127.0.0.1:8088", pattern=r"^https?://[^\s/]+$")
-    user: str = Field("mai", pattern=_NAME)
+    ari_url: str = Field(default="http://127.0.0.1:8088", pattern=r"^https?://[^\s/]+$")
+    user: str = Field(default="mai", pattern=_NAME)
     password: SecretStr
-    ami_port: int = Field(0, ge=0, le=65535)  #: 0: AMI off
-    ami_user: str = Field("mai-read", pattern=_NAME)
+    ami_port: int = Field(default=0, ge=0, le=65535)  #: 0: AMI off
+    ami_user: str = Field(default="mai-read", pattern=_NAME)
     ami_password: SecretStr | None = None
-    sip_bind: str = Field("127.0.0.1:5060", pattern=_HOST_PORT)
-    rtp_ports: str = Field("10000-19999", pattern=r"^[0-9]{4,5}-[0-9]{4,5}$")
+    sip_bind: str = Field(default="127.0.0.1:5060", pattern=_HOST_PORT)
+    rtp_ports: str = Field(default="10000-19999", pattern=r"^[0-9]{4,5}-[0-9]{4,5}$")
 
 
 class Asterisk(Written):
@@ -43,12 +43,12 @@ class Trunk(Written):
     address: str = Field(pattern=_HOST_PORT)
     codecs: tuple[Literal["alaw", "ulaw", "g722", "g729", "opus", "slin"], ...] = ("alaw", "ulaw")
     caller_id: str = Field(pattern=_CALLER_ID)
-    ring_s: int = Field(30, ge=5, le=120)
-    max_channels: int = Field(30, ge=1)
-    calls_per_second: float = Field(10, gt=0, le=1000)
-    qualify_s: int = Field(0, ge=0)  #: 0: no OPTIONS
+    ring_s: int = Field(default=30, ge=5, le=120)
+    max_channels: int = Field(default=30, ge=1)
+    calls_per_second: float = Field(default=10, gt=0, le=1000)
+    qualify_s: int = Field(default=0, ge=0)  #: 0: no OPTIONS
     number_format: Literal["national", "e164", "plus"] = "national"
-    user: str | None = Field(None, pattern=_NAME)
+    user: str | None = Field(default=None, pattern=_NAME)
     password: SecretStr | None = None
     transport: Literal["udp", "tcp"] = "udp"
 
@@ -56,20 +56,20 @@ class Trunk(Written):
 class Bind(Written):
     """One SMPP bind."""
 
-    name: str = Field("smsc1", pattern=_NAME)
+    name: str = Field(default="smsc1", pattern=_NAME)
     host: str = "127.0.0.1"
-    port: int = Field(2775, ge=1, le=65535)
+    port: int = Field(default=2775, ge=1, le=65535)
     system_id: str = Field(max_length=15)
     password: SecretStr
     bind: Literal["transceiver", "transmitter", "receiver"] = "transceiver"
-    window: int = Field(20, ge=1, le=1000)
-    per_second: float = Field(50, gt=0)  #: parts per second
+    window: int = Field(default=20, ge=1, le=1000)
+    per_second: float = Field(default=50, gt=0)  #: parts per second
     tls: bool = False
     ca: str | None = None
-    response_s: float = Field(10, gt=0)
-    enquire_link_s: float = Field(30, gt=0)
+    response_s: float = Field(default=10, gt=0)
+    enquire_link_s: float = Field(default=30, gt=0)
     segmentation: Literal["udh8", "udh16", "sar", "payload"] = "udh8"
-    receipt_hold_s: float = Field(3600, gt=0)
+    receipt_hold_s: float = Field(default=3600, gt=0)
 
 
 class Registration(Written):
@@ -77,12 +77,12 @@ class Registration(Written):
 
     kind: Literal["http"] = "http"
     url: str = Field(pattern=r"^https?://\S+$")
-    timeout_s: float = Field(10, gt=0)
-    tries: int = Field(5, ge=1, le=50)
-    backoff_s: float = Field(2, gt=0)
+    timeout_s: float = Field(default=10, gt=0)
+    tries: int = Field(default=5, ge=1, le=50)
+    backoff_s: float = Field(default=2, gt=0)
     idempotent: bool = True
     lookup: bool = False
-    concurrency: int = Field(10, ge=1, le=200)
+    concurrency: int = Field(default=10, ge=1, le=200)
 
 
 class StorePlace(Written):
@@ -91,7 +91,7 @@ class StorePlace(Written):
 
 class Web(Written):
     host: str = "127.0.0.1"
-    port: int = Field(8080, ge=0, le=65535)
+    port: int = Field(default=8080, ge=0, le=65535)
     token: SecretStr
 
 
@@ -99,7 +99,7 @@ class Agi(Written):
     """Our FastAGI server, asked by the dialplan of incoming calls."""
 
     host: str = "127.0.0.1"
-    port: int = Field(4573, ge=0, le=65535)
+    port: int = Field(default=4573, ge=0, le=65535)
 
 
 class Agent(Written):
@@ -108,7 +108,9 @@ class Agent(Written):
     name: str = Field(pattern=_NAME)
     extension: str = Field(pattern=r"^[0-9]{2,6}$")
     password: SecretStr
-    contact: str | None = Field(None, pattern=_HOST_PORT)  #: fixed address; absent: the phone registers
+    contact: str | None = Field(
+        default=None, pattern=_HOST_PORT
+    )  #: fixed address; absent: the phone registers
 
 
 class GrantRow(Written):
@@ -123,10 +125,10 @@ class GrantRow(Written):
 class Limits(Written):
     """rules.md figures; stricter than the law, never looser (the rule refuses what is looser)."""
 
-    calls_per_24h: int = Field(1, ge=0, le=1)
-    sms_per_24h: int = Field(3, ge=0, le=3)
+    calls_per_24h: int = Field(default=1, ge=0, le=1)
+    sms_per_24h: int = Field(default=3, ge=0, le=3)
     dnc_max_age: Duration = Field(default="24h", validate_default=True)
-    dnc_max_shrink: float = Field(0.05, ge=0, le=0.05)
+    dnc_max_shrink: float = Field(default=0.05, ge=0, le=0.05)
     approval_exempt_units: tuple[str, ...] = ()
     extra_tet_days: tuple[date, ...] = ()
     blocked_inbound: tuple[str, ...] = ()  #: numbers whose calls to 9090 are refused
@@ -146,7 +148,7 @@ class Prompts(Written):
 
     engine: Literal["espeak-ng", "gtts", "recorded"] = "espeak-ng"
     voice: str = "vi"
-    rate: int = Field(150, ge=80, le=300)  #: words per minute
+    rate: int = Field(default=150, ge=80, le=300)  #: words per minute
     recorded: str = "recorded"  #: folder of recorded files
     cache: str = ".run/prompts"
 

@@ -28,4 +28,4 @@ class Catalogue(Written):
     """packages.yaml: the packages by code, and the lexicon: written word -> how it is spoken."""
 
     packages: dict[str, Package]
-    spoken: dict[str, str] = {}
+    spoken: dict[str, str] = Field(default={})

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 
 from core.outcomes import Outcome
-from core.written import Duration, Written
+from core.written import Duration, Written, WrittenError, nearest
 
 KEYS = "0123456789*#"
 
@@ -18,41 +18,41 @@ KEYS = "0123456789*#"
 class Say(Written):
     """Play a text to its end."""
 
-    kind: Literal["say"] = Field("say", exclude=True)
+    kind: Literal["say"] = Field(default="say", exclude=True)
     text: str = Field(min_length=1)
 
 
 class Register(Written):
     """Commit the registration of an offer (by its key in `offers`). Must come first under its menu key."""
 
-    kind: Literal["register"] = Field("register", exclude=True)
+    kind: Literal["register"] = Field(default="register", exclude=True)
     offer: str
 
 
 class Agree(Written):
-    """Commit that the listener agreed; nothing is registered (Bluezone). Must come first under its menu key."""
+    """Commit that the listener agreed; nothing is registered (B4). Must come first under its menu key."""
 
-    kind: Literal["agree"] = Field("agree", exclude=True)
+    kind: Literal["agree"] = Field(default="agree", exclude=True)
 
 
 class Refuse(Written):
     """Commit the listener's refusal of all further advertising (O21). Must come first under its menu key."""
 
-    kind: Literal["refuse"] = Field("refuse", exclude=True)
+    kind: Literal["refuse"] = Field(default="refuse", exclude=True)
 
 
 class Agent(Written):
     """Hand the call over to a dialplan context where agents are reached (9090)."""
 
-    kind: Literal["agent"] = Field("agent", exclude=True)
-    context: str = Field("agents", pattern=r"^[a-z0-9-]{1,40}$")
+    kind: Literal["agent"] = Field(default="agent", exclude=True)
+    context: str = Field(default="agents", pattern=r"^[a-z0-9-]{1,40}$")
 
 
 class HangUp(Written):
     """End the call. `outcome: declined` records a "no" key."""
 
-    kind: Literal["hang_up"] = Field("hang_up", exclude=True)
-    outcome: Outcome | None = Field(None, strict=False)
+    kind: Literal["hang_up"] = Field(default="hang_up", exclude=True)
+    outcome: Outcome | None = Field(default=None, strict=False)
 
 
 class Key(Written):
@@ -70,17 +70,18 @@ class Key(Written):
 class Menu(Written):
     """Say the sentences of all keys and take one key."""
 
-    kind: Literal["menu"] = Field("menu", exclude=True)
+    kind: Literal["menu"] = Field(default="menu", exclude=True)
     say: str | None = None  #: before the sentences of the keys
     keys: dict[str, Key]
     wait: Duration = Field(default="5s", validate_default=True)  #: after the last sentence
-    tries: int = Field(2, ge=1, le=5)
+    tries: int = Field(default=2, ge=1, le=5)
     barge_in: bool = True
     wrong_key: str | None = None  #: said before the next try
     no_key: "Steps" = ()  #: after the last try without a valid key; ends with outcome no_key
 
 
-_KINDS: dict[str, type[Written]] = {
+#: The kinds of step by their word in YAML; flows/ has a file for each.
+KINDS: dict[str, type[Written]] = {
     "say": Say,
     "menu": Menu,
     "register": Register,
@@ -90,7 +91,7 @@ _KINDS: dict[str, type[Written]] = {
     "hang_up": HangUp,
 }
 #: What `- say: "text"` and `- register: "1"` mean: the field that a bare value fills.
-_BARE = {"say": "text", "register": "offer", "agent": "context", "hang_up": "outcome"}
+BARE = {"say": "text", "register": "offer", "agent": "context", "hang_up": "outcome"}
 
 
 def _step(raw: Any) -> Any:
@@ -100,16 +101,19 @@ def _step(raw: Any) -> Any:
     if isinstance(raw, str):
         raw = {raw: None}
     if not isinstance(raw, dict) or len(raw) != 1:
-        raise ValueError(f"a step has one key, its kind: one of {', '.join(_KINDS)}")
+        raise WrittenError("is not a step", f"write `- kind: …`, one kind a step: {', '.join(KINDS)}")
     kind, value = next(iter(raw.items()))
-    if kind not in _KINDS:
-        raise ValueError(f"{kind!r} is not a kind of step: one of {', '.join(_KINDS)}")
+    if kind not in KINDS:
+        near = nearest(str(kind), KINDS)
+        raise WrittenError(f'"{kind}" is not a kind of step', near or f"write one of {', '.join(KINDS)}")
     if value is None:
         value = {}
-    elif kind in _BARE and not isinstance(value, dict):
-        value = {_BARE[kind]: value}
+    elif kind in BARE and not isinstance(value, dict):
+        value = {BARE[kind]: value}
     if not isinstance(value, dict):
-        raise ValueError(f"{kind}: {value!r} is not what it takes")
+        raise WrittenError(f"{kind} does not take {value!r}", f"write the keys of {kind} below it")
+    if "kind" in value:
+        raise WrittenError('a step has no key "kind"', f"write `- {kind}: …`, the kind is the first word")
     return {"kind": kind, **value}
 
 

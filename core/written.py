@@ -1,11 +1,13 @@
 """How do people write times, durations, windows and money in our files, and what are they inside?"""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta, timezone
+from difflib import get_close_matches
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer
+from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, WithJsonSchema
 
 #: R16: decisions are in Asia/Ho_Chi_Minh, which has no daylight saving; never the host's time zone.
 VIETNAM = timezone(timedelta(hours=7), "+07:00")
@@ -21,6 +23,22 @@ _UNIT = {
 _WINDOW = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])-([01][0-9]|2[0-4]):([0-5][0-9])\Z")
 
 
+class WrittenError(ValueError):
+    """What a person wrote is wrong: `wrong` says what it is, `right` what would be right."""
+
+    def __init__(self, wrong: str, right: str) -> None:
+        super().__init__(f"{wrong}: {right}")
+        self.wrong = wrong
+        self.right = right
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """`did you mean "offers"?` when one of the known words is near; else an empty text."""
+    by_folded = {name.casefold(): name for name in known}
+    found = get_close_matches(word.casefold(), by_folded, n=1, cutoff=0.6)
+    return f'did you mean "{by_folded[found[0]]}"?' if found else ""
+
+
 class Written(BaseModel):
     """Base of everything a person writes in YAML: strict, frozen, unknown keys refused."""
 
@@ -28,13 +46,19 @@ class Written(BaseModel):
 
 
 def duration(text: Any) -> timedelta:
-    """`"5s"`, `"15m"`, `"24h"`, `"7d"`, `"300ms"` -> timedelta. Raises ValueError saying what would be right."""
+    """`"5s"`, `"15m"`, `"24h"`, `"7d"`, `"300ms"` -> timedelta. Raises WrittenError."""
     if isinstance(text, timedelta):
         return text
     found = _DURATION.match(text) if isinstance(text, str) else None
     if not found:
-        raise ValueError(f'{text!r} is not a duration: write a number and a unit, like "5s", "15m", "24h" or "7d"')
+        raise WrittenError(
+            f"{_shown(text)} is not a duration", 'write a number and a unit: "5s", "15m", "24h" or "7d"'
+        )
     return int(found[1]) * _UNIT[found[2]]
+
+
+def _shown(value: Any) -> str:
+    return f'"{value}"' if isinstance(value, str) else str(value)
 
 
 @dataclass(frozen=True, order=True)
@@ -53,20 +77,48 @@ class Window:
 
 
 def window(text: Any) -> Window:
-    """`"10:00-12:00"` -> Window. Raises ValueError saying what would be right."""
+    """`"10:00-12:00"` -> Window. Raises WrittenError."""
     if isinstance(text, Window):
         return text
     found = _WINDOW.match(text) if isinstance(text, str) else None
     if not found:
-        raise ValueError(f'{text!r} is not a window: write it quoted, like "08:00-17:00"')
+        raise WrittenError(f"{_shown(text)} is not a window", 'write start and end: "08:00-17:00"')
     hour, minute = int(found[3]), int(found[4])
     if hour == 24 and minute:
-        raise ValueError(f"{text!r} ends after midnight: the last end is 24:00")
+        raise WrittenError(f"{_shown(text)} ends after midnight", "the last end is 24:00")
     start, end = time(int(found[1]), int(found[2])), None if hour == 24 else time(hour, minute)
     if end is not None and end <= start:
-        raise ValueError(f"{text!r} ends before it starts: write two windows for one that crosses midnight")
+        raise WrittenError(
+            f"{_shown(text)} ends before it starts", "write two windows for one that crosses midnight"
+        )
     return Window(start, end)
 
 
-Duration = Annotated[timedelta, BeforeValidator(duration, json_schema_input_type=str), PlainSerializer(str)]
-DayWindow = Annotated[Window, BeforeValidator(window, json_schema_input_type=str), PlainSerializer(str)]
+def duration_text(length: timedelta) -> str:
+    """A duration as people write it: the largest unit that leaves nothing over; 900 s -> `15m`."""
+    for unit in ("d", "h", "m", "s"):
+        if not length % _UNIT[unit]:
+            return f"{length // _UNIT[unit]}{unit}"
+    return f"{length // _UNIT['ms']}ms"
+
+
+Duration = Annotated[
+    timedelta,
+    BeforeValidator(duration),
+    PlainSerializer(duration_text),
+    WithJsonSchema(
+        {"type": "string", "pattern": "^[0-9]{1,6}(ms|s|m|h|d)$", "examples": ["5s", "15m", "24h"]}
+    ),
+]
+DayWindow = Annotated[
+    Window,
+    BeforeValidator(window),
+    PlainSerializer(str),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "pattern": "^[0-2][0-9]:[0-5][0-9]-[0-2][0-9]:[0-5][0-9]$",
+            "examples": ["08:00-17:00"],
+        }
+    ),
+]
