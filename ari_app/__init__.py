@@ -1,0 +1,1 @@
+"""The outbound program: contacts become calls, through one ARI connection per Asterisk node."""

@@ -1,0 +1,225 @@
+"""How do we speak to one Asterisk over ARI? One websocket of events, a small pool of connections for requests.
+
+Knows nothing of ours. Facts it rests on: ids are chosen by the caller and listened to before the request is sent,
+because StasisStart may come before the answer to POST; events of a gap are lost, so after a reconnect every
+listener gets `Reconnected` and asks Asterisk what is left; a second client of the same application takes all
+events (ApplicationReplaced), so then we stop and say so loudly.
+"""
+
+import asyncio
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from types import TracebackType
+from typing import Any, Literal, Self
+from urllib.parse import quote
+
+import aiohttp
+import structlog
+
+Event = Mapping[str, Any]
+#: Events of one channel, in order, with those of its playbacks, and our own `Lost` and `Reconnected`.
+Events = asyncio.Queue[Event]
+State = Literal["connecting", "connected", "away", "refused", "replaced", "closed"]
+
+_FIRST_WAIT_S = 0.05
+_LONGEST_WAIT_S = 1.0
+_POOL = 16
+
+
+class AriError(Exception):
+    """Asterisk refused a request; `status` is the HTTP status, 404: no such channel or playback."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(f"{status} {message}")
+        self.status = status
+
+
+class AriAway(Exception):
+    """Asterisk did not answer. `sent`: the request may have reached it, so its effect is not known."""
+
+    def __init__(self, message: str, sent: bool) -> None:
+        super().__init__(message)
+        self.sent = sent
+
+
+class AriRefused(Exception):
+    """This Asterisk will not have us: wrong password, or another controller took our application."""
+
+
+class Ari:
+    """The connection to one Asterisk. Use as `async with Ari(…) as ari`; it connects by itself, again and again."""
+
+    def __init__(
+        self, url: str, user: str, password: str, *, app: str = "mai", name: str = "asterisk", deadline_s: float = 5.0
+    ) -> None:
+        self.name, self.app = name, app
+        self.state: State = "connecting"
+        self._url = url.rstrip("/") + "/ari"
+        self._headers = {"Authorization": aiohttp.encode_basic_auth(user, password)}
+        self._deadline_s = deadline_s
+        self._queues: dict[str, Events] = {}
+        self._changed = asyncio.Condition()
+        self._log = structlog.get_logger(part="ari", node=name)
+        self._session: aiohttp.ClientSession | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        self._session = aiohttp.ClientSession(
+            headers=self._headers,
+            connector=aiohttp.TCPConnector(limit=_POOL, keepalive_timeout=30),
+            timeout=aiohttp.ClientTimeout(total=self._deadline_s),
+        )
+        self._task = asyncio.create_task(self._stay_connected(), name=f"ari {self.name}")
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        assert self._task and self._session
+        self._task.cancel()
+        with suppress(asyncio.CancelledError):
+            await self._task
+        await self._session.close()
+        await self._become("closed")
+
+    @contextmanager
+    def listen(self, channel: str) -> Iterator[Events]:
+        """All events of a channel from now on. Call it before the request that creates the channel."""
+        if channel in self._queues:
+            raise ValueError(f"channel {channel} is listened to already")
+        queue: Events = asyncio.Queue()
+        self._queues[channel] = queue
+        try:
+            yield queue
+        finally:
+            del self._queues[channel]
+
+    async def ready(self, timeout_s: float) -> None:
+        """Returns when events flow. Raises AriRefused at once when they never will, AriAway after `timeout_s`."""
+        try:
+            async with asyncio.timeout(timeout_s), self._changed:
+                await self._changed.wait_for(lambda: self.state in ("connected", "refused", "replaced", "closed"))
+        except TimeoutError:
+            raise AriAway(f"Asterisk {self.name} did not answer within {timeout_s:g} s at {self._url}", False) from None
+        if self.state != "connected":
+            raise AriRefused(self.problem)
+
+    @property
+    def problem(self) -> str:
+        """Why no events flow, in one sentence; empty when they do."""
+        return {
+            "connecting": f"Asterisk {self.name} at {self._url} is not connected yet",
+            "connected": "",
+            "away": f"Asterisk {self.name} does not answer at {self._url}",
+            "refused": f"Asterisk {self.name} at {self._url} refuses the user or password of config.yaml",
+            "replaced": f"another controller took over the application {self.app!r} of Asterisk {self.name}: "
+            "two of them run on one node",
+            "closed": f"the connection to Asterisk {self.name} is closed",
+        }[self.state]
+
+    async def request(
+        self, method: str, *path: str, params: Mapping[str, str] | None = None, body: object = None
+    ) -> Any:
+        """One request, its answer decoded from JSON (None when empty).
+
+        `path` is given in parts, each quoted. Raises AriError when Asterisk says no, AriAway when it does not answer.
+        """
+        assert self._session, "use `async with`"
+        url = "/".join([self._url, *(quote(part, safe="") for part in path)])
+        try:
+            async with self._session.request(method, url, params=params, json=body) as answer:
+                text = await answer.text()
+        except aiohttp.ClientConnectorError as error:
+            raise AriAway(f"Asterisk {self.name}: {error.strerror or error}", sent=False) from error
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise AriAway(f"Asterisk {self.name}: {type(error).__name__} {error}".rstrip(), sent=True) from error
+        if answer.status >= 400:
+            raise AriError(answer.status, _message(text) or answer.reason or "")
+        try:
+            return json.loads(text) if text else None
+        except ValueError as error:
+            raise AriError(answer.status, f"not JSON: {text[:80]!r}") from error
+
+    async def _become(self, state: State) -> None:
+        async with self._changed:
+            if state == self.state:
+                return
+            self.state = state
+            self._changed.notify_all()
+        if state == "connected":
+            self._log.info("connected")
+        elif state == "away":
+            self._log.warning("Asterisk is away, waiting for it", problem=self.problem)
+        elif state in ("refused", "replaced"):
+            self._log.error(self.problem)
+
+    async def _stay_connected(self) -> None:
+        wait_s, connected_before = _FIRST_WAIT_S, False
+        assert self._session
+        while self.state != "replaced":
+            try:
+                async with self._session.ws_connect(
+                    f"{self._url}/events",
+                    params={"app": self.app},
+                    heartbeat=10,
+                    max_msg_size=0,
+                    timeout=aiohttp.ClientWSTimeout(ws_close=1),
+                ) as socket:
+                    await self._become("connected")
+                    wait_s = _FIRST_WAIT_S
+                    if connected_before:
+                        self._tell_all("Reconnected")
+                    connected_before = True
+                    await self._receive(socket)
+            except aiohttp.WSServerHandshakeError as error:
+                await self._become("refused" if error.status in (401, 403) else "away")
+            except (aiohttp.ClientError, TimeoutError, OSError):
+                await self._become("away")
+            if self.state == "connected":
+                await self._become("away")
+            self._tell_all("Lost")
+            if self.state != "replaced":
+                await asyncio.sleep(wait_s)
+                wait_s = min(wait_s * 2, _LONGEST_WAIT_S)
+
+    async def _receive(self, socket: aiohttp.ClientWebSocketResponse) -> None:
+        async for message in socket:
+            if message.type is not aiohttp.WSMsgType.TEXT:
+                continue
+            try:
+                event = json.loads(message.data)
+            except ValueError:
+                self._log.warning("an event that is not JSON", text=str(message.data)[:80])
+                continue
+            if event.get("type") == "ApplicationReplaced":
+                await self._become("replaced")
+                return
+            channel = channel_of(event)
+            if channel in self._queues:
+                self._queues[channel].put_nowait(event)
+
+    def _tell_all(self, what: Literal["Lost", "Reconnected"]) -> None:
+        for queue in self._queues.values():
+            queue.put_nowait({"type": what})
+
+
+def channel_of(event: Event) -> str | None:
+    """Which channel an event is about: its channel, a Dial's called side, a playback's target."""
+    if event.get("type") == "Dial":
+        found = (event.get("peer") or {}).get("id")
+    elif "playback" in event:
+        kind, _, found = str(event["playback"].get("target_uri", "")).partition(":")
+        found = found if kind == "channel" else None
+    else:
+        found = (event.get("channel") or {}).get("id")
+    return found if isinstance(found, str) else None
+
+
+def _message(text: str) -> str:
+    """What Asterisk says in an error's body."""
+    try:
+        told = json.loads(text)
+    except ValueError:
+        return ""
+    return str(told.get("message") or told.get("error") or "") if isinstance(told, dict) else ""
