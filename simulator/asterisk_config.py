@@ -4,7 +4,7 @@ Pure text: a `Network` becomes a dict of file name → contents. The behaviours 
 in extensions.conf beside this file, plain dialplan: nothing of ours runs in the path of a call.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 
@@ -44,10 +44,6 @@ class Network:
     agents: tuple[AgentPhone, ...] = ()
     keep_audio: bool = False
     """Keep what each subscriber heard, as `heard/<call>.wav`: dear in CPU, for tests of one call."""
-    ami_port: int = 0
-    ami_secret: str = field(default="", repr=False)
-    astmoddir: str = ""
-    astdatadir: str = ""
 
 
 #: All that is loaded: what extensions.conf and SIP over UDP need, so that start-up is quick and the same on
@@ -64,12 +60,10 @@ func_callerid func_channel func_logic func_timeout func_uri
 
 
 def render(network: Network) -> dict[str, str]:
-    """All configuration files, by name."""
-    files = {
-        "asterisk.conf": _asterisk_conf(network),
+    """All configuration files but asterisk.conf and manager.conf (asterisk_process.py), by name."""
+    return {
         "modules.conf": "[modules]\nautoload=no\n" + "".join(f"load={m}.so\n" for m in _MODULES.split()),
         "logger.conf": "[general]\ndateformat=%F %T.%3q\n[logfiles]\nmessages.log => notice,warning,error\n",
-        "manager.conf": _manager_conf(network),
         "rtp.conf": _RTP_CONF.format(*network.rtp_ports),
         "pjsip.conf": _pjsip_conf(network),
         "extensions.conf": _extensions_conf(network),
@@ -78,50 +72,9 @@ def render(network: Network) -> dict[str, str]:
         "http.conf": "[general]\nenabled=no\n",
         "stasis.conf": "",
     }
-    return {name: f"; made anew by the simulator at every start\n{text}" for name, text in files.items()}
 
 
 _RTP_CONF = "[general]\nrtpstart={}\nrtpend={}\nstrictrtp=no\nicesupport=no\n"
-
-
-def _asterisk_conf(network: Network) -> str:
-    f = network.folder
-    folders = {
-        "astetcdir": f / "etc",
-        "astmoddir": network.astmoddir,
-        "astvarlibdir": f / "lib",
-        "astdbdir": f / "lib",
-        "astkeydir": f / "lib",
-        "astdatadir": network.astdatadir,
-        "astagidir": f / "lib",
-        "astspooldir": f / "spool",
-        "astrundir": f / "run",
-        "astlogdir": f / "log",
-    }
-    lines = "".join(f"{name} => {path}\n" for name, path in folders.items())
-    return f"[directories]\n{lines}[options]\nlive_dangerously=no\nsystemname=mobile-network\n"
-
-
-def _manager_conf(network: Network) -> str:
-    return f"""\
-[general]
-enabled=yes
-bindaddr=127.0.0.1
-port={network.ami_port}
-timestampevents=yes
-displayconnects=no
-[simulator]
-secret={network.ami_secret}
-deny=0.0.0.0/0.0.0.0
-permit=127.0.0.1/255.255.255.255
-read=user,call,system
-write=originate,call,system
-writetimeout=5000
-eventfilter(action(include),name(FullyBooted))=
-eventfilter(action(include),name(UserEvent))=
-eventfilter(action(include),name(Hangup))=
-eventfilter(action(include),name(OriginateResponse))=
-"""
 
 
 def _pjsip_conf(network: Network) -> str:
@@ -160,6 +113,7 @@ client_uri=sip:{agent.name}@{agent.registrar}
 contact_user={agent.name}
 outbound_auth={agent.name}-auth
 expiration=60
+max_random_initial_delay=0
 retry_interval=1
 forbidden_retry_interval=2
 fatal_retry_interval=2

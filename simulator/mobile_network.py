@@ -4,13 +4,8 @@ It runs as a process of its own in a private folder; a listener on its AMI write
 """
 
 import asyncio
-import ctypes
-import json
 import os
-import secrets
-import signal
 import socket
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -20,8 +15,9 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import unquote
 
-from simulator.ami import Ami, Event
+from simulator.ami import Event
 from simulator.asterisk_config import AgentPhone, Network, render
+from simulator.asterisk_process import Asterisk, free_port
 from simulator.record import Record
 from simulator.sounds import make_sounds
 
@@ -29,6 +25,10 @@ __all__ = ["AgentPhone", "MobileCall", "MobileNetwork", "Network", "free_port"]
 
 _ROOT = Path(__file__).resolve().parent.parent
 _START_S = 30.0
+
+
+#: How long a key is sent (extensions.conf, [press]).
+_PRESS_S = 0.12
 
 
 @dataclass
@@ -46,6 +46,8 @@ class MobileCall:
     caller_name: str
     sip_call_id: str
     invite_at: datetime
+    ringing_at: datetime | None = None
+    """When 180 was sent."""
     answered_at: datetime | None = None
     speech_at: datetime | None = None
     """When the first sound of the other side was heard."""
@@ -56,49 +58,35 @@ class MobileCall:
     """us (the simulated subscriber or agent) or peer."""
     cause: int = 0
     """Q.850, as this side's Asterisk has it."""
+    sip_code: str = ""
+    """For the role caller: the SIP status that ended the call, if one did."""
 
     @property
     def keys(self) -> str:
         return "".join(key for key, _ in self.digits)
 
 
-def free_port(kind: socket.SocketKind = socket.SOCK_DGRAM) -> int:
-    """A port of loopback that nobody had a moment ago."""
-    with socket.socket(socket.AF_INET, kind) as s:
-        s.bind(("127.0.0.1", 0))
-        return int(s.getsockname()[1])
-
-
 class MobileNetwork:
     """The simulated mobile network; `async with` starts and stops it.
 
     `sip_port` 0: a free one is picked. What else `Network` knows may be given by name. Raises RuntimeError
-    with the tail of Asterisk's own log when it does not come up, FileNotFoundError without `.asterisk/`.
+    with the tail of Asterisk's log when it does not come up, FileNotFoundError without `.asterisk/`.
     """
 
     def __init__(
         self, folder: Path, sip_port: int = 0, ring_s: float = 30.0, peer: str = "", **more: Any
     ) -> None:
-        paths = json.loads((_ROOT / ".asterisk" / "paths.json").read_text(encoding="utf-8"))
         folder = folder.resolve()
         self.network = Network(
-            folder=folder,
-            sip_port=sip_port or free_port(),
-            ring_s=ring_s,
-            peer=peer,
-            ami_port=free_port(socket.SOCK_STREAM),
-            ami_secret=secrets.token_hex(16),
-            astmoddir=paths["astmoddir"],
-            astdatadir=paths["astdatadir"],
-            **more,
+            folder=folder, sip_port=sip_port or free_port(), ring_s=ring_s, peer=peer, **more
         )
-        asterisk = str(_ROOT / ".asterisk" / "bin" / "asterisk")
-        self._command = [asterisk, "-f", "-C", str(folder / "etc" / "asterisk.conf")]
-        self._process: asyncio.subprocess.Process | None = None
-        self._ami: Ami | None = None
+        self._asterisk = Asterisk(folder, render(self.network), self._on_event)
         self._record: Record | None = None
         self._calls: dict[str, MobileCall] = {}
         self._changed = asyncio.Event()
+        self._pressing: dict[str, tuple[str, float]] = {}
+        """Call → a key that is being sent, and when it will have been."""
+        self._registered: set[str] = set()
         self._dialled = 0
 
     @property
@@ -111,71 +99,21 @@ class MobileNetwork:
         return [replace(call, digits=list(call.digits)) for call in self._calls.values()]
 
     async def start(self) -> None:
+        """Up and answering on its SIP port when this returns."""
         folder = self.network.folder
-        for name in ("etc", "lib", "spool/recording", "spool/tmp", "run", "log", "sounds", "heard"):
-            (folder / name).mkdir(parents=True, exist_ok=True)
-        for name, text in render(self.network).items():
-            path = folder / "etc" / name
-            path.touch(mode=0o600)  # the AMI secret is in one of them
-            path.write_text(text, encoding="utf-8")
+        if _taken(self.network.sip_port):
+            raise RuntimeError(f"SIP port {self.network.sip_port} of 127.0.0.1 is in use by another program")
+        (folder / "heard").mkdir(parents=True, exist_ok=True)
         make_sounds(folder / "sounds")
         self._record = Record(folder / "calls.jsonl")
-        with (folder / "log" / "output").open("ab") as output:
-            self._process = await asyncio.create_subprocess_exec(
-                *self._command,
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                cwd=folder,
-                start_new_session=True,
-                preexec_fn=_die_with_parent,
-            )
-        try:
-            await asyncio.wait_for(self._come_up(), _START_S)
-        except BaseException:
+        await self._asterisk.start()
+        if not _taken(self.network.sip_port):
             await self.stop()
-            raise
-
-    async def _come_up(self) -> None:
-        assert self._process
-        exited = asyncio.create_task(self._process.wait())
-        try:
-            while self._ami is None:
-                try:
-                    n = self.network
-                    self._ami = await Ami.connect(n.ami_port, "simulator", n.ami_secret, self._on_event)
-                except OSError:
-                    done, _ = await asyncio.wait({exited}, timeout=0.05)
-                    if done:
-                        raise RuntimeError(
-                            f"the simulator's Asterisk ended at once: {self._tail()}"
-                        ) from None
-            booted = asyncio.create_task(self._ami.booted.wait())
-            await asyncio.wait({exited, booted}, return_when=asyncio.FIRST_COMPLETED)
-            if not self._ami.booted.is_set():
-                raise RuntimeError(f"the simulator's Asterisk ended while starting: {self._tail()}")
-            loaded = await self._ami.request("ModuleCheck", Module="chan_pjsip")
-            if loaded.get("Response") != "Success" or not _taken(self.network.sip_port):
-                raise RuntimeError(f"no SIP on port {self.network.sip_port}: {self._tail()}")
-        finally:
-            exited.cancel()
-
-    def _tail(self) -> str:
-        found = [self.network.folder / "log" / name for name in ("messages.log", "output")]
-        return "\n".join(f.read_text(errors="replace")[-1500:] for f in found if f.exists())
+            raise RuntimeError(f"no SIP on port {self.network.sip_port}: {self._asterisk.tail()}")
 
     async def stop(self) -> None:
         """End the network; calls that are up are dropped. May be called twice."""
-        if self._ami:
-            await self._ami.close()
-            self._ami = None
-        if self._process and self._process.returncode is None:
-            self._process.send_signal(signal.SIGTERM)
-            try:
-                await asyncio.wait_for(self._process.wait(), 5)
-            except TimeoutError:
-                os.killpg(self._process.pid, signal.SIGKILL)
-                await self._process.wait()
+        await self._asterisk.stop()
         if self._record:
             self._record.close()
             self._record = None
@@ -192,15 +130,15 @@ class MobileNetwork:
     async def call(
         self, from_number: str, to: str, *, talk_s: float = 5.0, keys: str = "", press_s: float = 1.0
     ) -> str:
-        """A subscriber calls the call centre (`peer`): dials `to`, presses `keys` `press_s` after the answer,
+        """A subscriber calls the call centre (`peer`): dials `to`, presses `keys` `press_s` apart,
         hangs up `talk_s` later. Returns the call's id at once; its fate is in records(), role caller."""
-        if not self._ami or not self.network.peer:
+        if not self._asterisk.ami or not self.network.peer:
             raise RuntimeError("the network is not up, or knows no peer to call")
         self._dialled += 1
         call = f"caller-{os.getpid()}-{time.monotonic_ns()}-{self._dialled}"
         placed = {"What": "invite", "Role": "caller", "Number": from_number, "CallerNumber": to, "Call": call}
         self._on_sim(placed, time.time())
-        answer = await self._ami.request(
+        answer = await self._asterisk.ami.request(
             "Originate",
             Channel=f"PJSIP/callcentre/sip:{to}@{self.network.peer}",
             Context="calling",
@@ -209,6 +147,7 @@ class MobileNetwork:
             CallerID=from_number,
             Timeout="120000",
             Async="true",
+            ActionID=call,
             ChannelId=call,
             variables={"KEYS": keys, "PRESS_S": str(press_s), "TALK_S": str(talk_s)},
         )
@@ -226,15 +165,25 @@ class MobileNetwork:
                 await self._changed.wait()
         return calls
 
+    async def wait_registered(self, timeout_s: float = 30) -> None:
+        """Until every agent's phone that registers has done so; TimeoutError otherwise."""
+        wanted = {agent.name for agent in self.network.agents if not agent.static}
+        await self.wait_for(lambda _: wanted <= self._registered, timeout_s)
+
     def _on_event(self, event: Event) -> None:
         wall = float(event.get("Timestamp", time.time()))
         kind = event.get("Event")
         if kind == "UserEvent" and event.get("UserEvent") == "Sim":
             self._on_sim(event, wall)
         elif kind == "Hangup":
-            self._on_ended(event["Uniqueid"], int(event.get("Cause", 0)), wall)
-        elif kind == "OriginateResponse" and event.get("Response") == "Failure":
-            self._on_ended(event.get("Uniqueid", ""), 0, wall)
+            self._on_ended(event["Uniqueid"], event, wall)
+        elif kind == "Registry" and self._record:
+            agent = event["Username"].removeprefix("sip:").partition("@")[0]
+            self._record.write("registry", wall=wall, agent=agent, status=event["Status"])
+            (self._registered.add if event["Status"] == "Registered" else self._registered.discard)(agent)
+            self._changed.set()
+        elif kind == "OriginateResponse" and event["Response"] == "Failure" and event["Uniqueid"] == "<null>":
+            self._on_ended(event["ActionID"], event, wall)  # no channel was made: no Hangup will come
 
     def _on_sim(self, event: Event, wall: float) -> None:
         what, id_ = event["What"], event["Call"]
@@ -250,10 +199,16 @@ class MobileNetwork:
             )
             self._calls[id_] = made
         call = self._calls[id_]
+        if what == "pressing":
+            self._pressing[id_] = (event["Digit"], wall + _PRESS_S)
+            return
+        self._pressing.pop(id_, None)
         line = self._write(what, call, wall, event)
         at = datetime.fromisoformat(line["at"])
         if what == "invite":
             call.invite_at = at
+        elif what == "ringing":
+            call.ringing_at = at
         elif what == "answered":
             call.answered_at = at
         elif what == "speech" and event.get("Status") == "NOISE":
@@ -264,13 +219,16 @@ class MobileNetwork:
             call.ended_by = "us"
         self._changed.set()
 
-    def _on_ended(self, id_: str, cause: int, wall: float) -> None:
+    def _on_ended(self, id_: str, event: Event, wall: float) -> None:
         call = self._calls.get(id_)
         if call is None or call.ended_at:
             return
+        pressed, pressed_at = self._pressing.pop(id_, ("", 0.0))
+        if pressed and pressed_at <= wall:  # sent to its end, and heard by a peer who hung up at once
+            self._on_sim({"What": "digit", "Call": id_, "Digit": pressed}, pressed_at)
         call.ended_by = call.ended_by or "peer"
-        call.cause = cause
-        line = self._write("ended", call, wall, {"Cause": str(cause), "By": call.ended_by})
+        call.cause, call.sip_code = int(event.get("Cause", 0)), event.get("TechCause", "")
+        line = self._write("ended", call, wall, {"By": call.ended_by})
         call.ended_at = datetime.fromisoformat(line["at"])
         self._changed.set()
 
@@ -283,8 +241,8 @@ class MobileNetwork:
         for name in ("Digit", "Status", "By"):
             if name in event:
                 about[name.lower()] = event[name]
-        if "Cause" in event:
-            about["cause"] = int(event["Cause"])
+        if what == "ended":
+            about |= {"cause": call.cause, "sip_code": call.sip_code}
         return self._record.write(what, wall=wall, **about)
 
 
@@ -295,12 +253,3 @@ def _taken(port: int) -> bool:
         except OSError:
             return True
     return False
-
-
-_libc = ctypes.CDLL(None) if sys.platform == "linux" else None
-
-
-def _die_with_parent() -> None:
-    """Linux: SIGTERM to Asterisk when its starter dies, so that a killed test leaves nothing behind."""
-    if _libc is not None:
-        _libc.prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG

@@ -10,6 +10,7 @@ def make_sounds(folder: Path) -> None:
     """A greeting that an ear and an answering-machine detector take for speech, and a beep."""
     if (folder / "beep.wav").exists():
         return
+    folder.mkdir(parents=True, exist_ok=True)
     rate = 8000
 
     def syllables(i: int) -> float:
