@@ -3,10 +3,10 @@
 Paths are relative to the file. A secret may be `${ENV_NAME}` (filled in by the loader before validation).
 """
 
-from datetime import date, datetime
+from datetime import date
 from typing import Literal
 
-from pydantic import Field, SecretStr
+from pydantic import AwareDatetime, Field, SecretStr
 
 from core.written import Duration, Written
 
@@ -154,7 +154,7 @@ class Prompts(Written):
 
 
 class Clock(Written):
-    now: datetime | None = None
+    now: AwareDatetime | None = None
 
 
 class Config(Written):

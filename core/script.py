@@ -72,7 +72,7 @@ class Menu(Written):
 
     kind: Literal["menu"] = Field(default="menu", exclude=True)
     say: str | None = None  #: before the sentences of the keys
-    keys: dict[str, Key]
+    keys: dict[Annotated[str, Field(pattern="^[0-9*#]$")], Key] = Field(min_length=1)
     wait: Duration = Field(default="5s", validate_default=True)  #: after the last sentence
     tries: int = Field(default=2, ge=1, le=5)
     barge_in: bool = True
