@@ -1,11 +1,14 @@
 """What is known at the moment of deciding? The frozen values that the rules look at; store/ reads them."""
 
-from dataclasses import dataclass, field
-from datetime import date, datetime
+from dataclasses import dataclass, field, fields, replace
+from datetime import date, datetime, timedelta
+from hashlib import blake2s
 from typing import Literal
 
 from core.campaigns import Campaign, Channel, Class
+from core.config import Config
 from core.outcomes import Outcome
+from core.written import Window, window
 
 
 @dataclass(frozen=True)
@@ -25,8 +28,8 @@ class Subscriber:
     arpu_data: tuple[int | None, int | None, int | None] = (None, None, None)
     arpu_voice: tuple[int | None, int | None, int | None] = (None, None, None)
     balance: int | None = None
-    packages: frozenset[str] = frozenset()
-    flags: frozenset[str] = frozenset()
+    packages: frozenset[str] | None = None
+    flags: frozenset[str] | None = None  #: empty: known to have none
     consent: str | None = None  #: the evidence; None: none (R3)
 
 
@@ -42,7 +45,7 @@ class ListState:
 
 @dataclass(frozen=True)
 class Touch:
-    """Something a person felt, or may have: a call or an SMS that counts against R7 (not those given back)."""
+    """Something a person felt, or may have: a call or SMS that counts against R7 (not those given back)."""
 
     kind: Channel
     class_: Class
@@ -88,9 +91,12 @@ class Facts:
     event: Event | None = None
 
 
+_CALLS, _SMS = window("08:00-17:00"), window("08:00-22:00")
+
+
 @dataclass(frozen=True)
 class Law:
-    """The figures of rules.md that configuration may set, never looser than the law (dated rows in config.yaml)."""
+    """The figures of rules.md that configuration may set, never looser than the law."""
 
     calls_per_24h: int = 1
     sms_per_24h: int = 3
@@ -100,6 +106,12 @@ class Law:
     approval_exempt_units: frozenset[str] = frozenset()
     ring_s: int = 30
     extra_tet_days: tuple[date, ...] = ()
+    care_calls_per_24h: int = 1  #: of class care, counted apart from advertising
+    care_sms_per_24h: int = 3
+    call_window: Window = _CALLS  #: R8, of advertising and care
+    sms_window: Window = _SMS
+    always_excluded: frozenset[str] = frozenset({"vip", "internal", "duty"})  #: O3, of advertising
+    clock_doubt_s: int = 300  #: R15: a list or event further ahead than this puts the clock in doubt
     version: str = "rules.md 2026-11"
 
 
@@ -110,3 +122,25 @@ class Programme:
     name: str
     campaign: Campaign
     version: str = field(default="")
+
+
+def law_of(config: Config) -> Law:
+    """The figures that hold in this installation. The ring limit is the longest of its trunks.
+
+    Its version changes with every figure, so that a verdict can be read years later.
+    """
+    limits = config.limits
+    law = Law(
+        calls_per_24h=limits.calls_per_24h,
+        sms_per_24h=limits.sms_per_24h,
+        dnc_max_age_hours=limits.dnc_max_age / timedelta(hours=1),
+        dnc_max_shrink=limits.dnc_max_shrink,
+        granted=tuple(Grant(row.name, row.until, row.reference) for row in config.granted),
+        approval_exempt_units=frozenset(limits.approval_exempt_units),
+        ring_s=max(trunk.ring_s for trunk in config.trunks),
+        extra_tet_days=limits.extra_tet_days,
+    )
+    sets = {field.name: getattr(law, field.name) for field in fields(law)}
+    ordered = {name: sorted(v) if isinstance(v, frozenset) else v for name, v in sets.items()}
+    digest = blake2s(repr(ordered).encode(), digest_size=4).hexdigest()
+    return replace(law, version=f"{law.version} {digest}")

@@ -1,0 +1,150 @@
+"""Does this subscriber belong to the programme's audience (O2-O4), and which offers are left for them?
+
+One function per condition of the campaign file. A condition that the file does not write asks nothing; a
+value that the base does not know is a no.
+"""
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from datetime import date
+from typing import NamedTuple
+
+from core.campaigns import Arpu, Audience
+from core.facts import Event, Subscriber
+from core.packages import Catalogue
+
+UNKNOWN = "unknown"
+
+
+class Condition(NamedTuple):
+    """One condition that the campaign file writes, and what was seen."""
+
+    name: str  #: the key in the campaign file
+    met: bool
+    seen: str
+    limit: str
+
+
+def _one_of(name: str, wanted: Collection[str] | None, value: str | None) -> Condition | None:
+    if wanted is None:
+        return None
+    return Condition(name, value is not None and value in wanted, value or UNKNOWN, " or ".join(wanted))
+
+
+def payment(audience: Audience, who: Subscriber, event: Event | None) -> Condition | None:
+    return _one_of("payment", audience.payment, who.payment)
+
+
+def device(audience: Audience, who: Subscriber, event: Event | None) -> Condition | None:
+    return _one_of("device", audience.device, who.device)
+
+
+def region(audience: Audience, who: Subscriber, event: Event | None) -> Condition | None:
+    return _one_of("region", audience.region, who.region)
+
+
+def status(audience: Audience, who: Subscriber, event: Event | None) -> Condition | None:
+    return _one_of("status", audience.status, who.status)
+
+
+def segment(audience: Audience, who: Subscriber, event: Event | None) -> Condition | None:
+    return _one_of("segment", audience.segment, who.segment)
+
+
+def tariff(audience: Audience, who: Subscriber, event: Event | None) -> Condition | None:
+    return _one_of("tariff", audience.tariff, who.tariff)
+
+
+def vlr(audience: Audience, who: Subscriber, event: Event | None) -> Condition | None:
+    """O2: a record in the visitor location register of the region."""
+    if audience.vlr is None:
+        return None
+    seen = UNKNOWN if who.vlr is None else "yes" if who.vlr else "no"
+    return Condition("vlr", who.vlr is audience.vlr, seen, "yes" if audience.vlr else "no")
+
+
+def topup(audience: Audience, who: Subscriber, event: Event | None) -> Condition | None:
+    """The amount of the event, in đồng."""
+    least = audience.topup_at_least
+    if least is None:
+        return None
+    amount = event.amount if event else None
+    met = amount is not None and amount >= least
+    return Condition("topup_at_least", met, UNKNOWN if amount is None else str(amount), f"at least {least}")
+
+
+def arpu(wanted: Arpu, who: Subscriber) -> Condition:
+    """O4: the average of the last months, in đồng; fewer months known than asked for is a no."""
+    months = {"total": who.arpu, "data": who.arpu_data, "voice": who.arpu_voice}[wanted.of][: wanted.months]
+    name, limit = f"arpu {wanted.of}", _between(wanted)
+    known = [amount for amount in months if amount is not None]
+    if len(known) < wanted.months:
+        return Condition(name, False, f"{len(known)} of {wanted.months} months known", limit)
+    total = sum(known)  # compared as a sum: no rounding decides
+    met = (wanted.at_least is None or total >= wanted.at_least * wanted.months) and (
+        wanted.at_most is None or total <= wanted.at_most * wanted.months
+    )
+    return Condition(name, met, f"{total / wanted.months:.0f} over {wanted.months} months", limit)
+
+
+def _between(wanted: Arpu) -> str:
+    least = [] if wanted.at_least is None else [f"at least {wanted.at_least}"]
+    most = [] if wanted.at_most is None else [f"at most {wanted.at_most}"]
+    return " and ".join(least + most) or "known"
+
+
+_CONDITIONS: tuple[Callable[[Audience, Subscriber, Event | None], Condition | None], ...] = (
+    payment,
+    device,
+    status,
+    vlr,
+    region,
+    segment,
+    tariff,
+    topup,
+)
+
+
+def conditions(audience: Audience, who: Subscriber, event: Event | None) -> Iterator[Condition]:
+    """Every condition that the campaign file writes, in order, with its answer."""
+    for condition in _CONDITIONS:
+        answer = condition(audience, who, event)
+        if answer is not None:
+            yield answer
+    for wanted in audience.arpu:
+        yield arpu(wanted, who)
+
+
+def asks(audience: Audience) -> bool:
+    """Whether the audience asks anything that only the subscribers base knows."""
+    written = (getattr(audience, name) for name in type(audience).model_fields if name != "topup_at_least")
+    return any(value not in (None, ()) for value in written)
+
+
+def flagged(flags: frozenset[str] | None, excluded: Collection[str]) -> Condition | None:
+    """O3, B1: subscribers with one of these flags are not contacted; flags that are unknown are a no."""
+    if not excluded:
+        return None
+    limit = f"none of {', '.join(sorted(excluded))}"
+    if flags is None:
+        return Condition("exclude_flags", False, UNKNOWN, limit)
+    found = sorted(flags.intersection(excluded))
+    return Condition("exclude_flags", not found, ", ".join(found) or "none", limit)
+
+
+def eligible_offers(
+    offers: Mapping[str, str], catalogue: Catalogue, who: Subscriber | None, today: date
+) -> dict[str, str]:
+    """The offers (key -> package code) left for a subscriber, in order: on sale today and not held already.
+
+    `today` is the Vietnamese date. Packages that the base does not know are taken as not held: an offer is
+    not a condition of contact. None left: no call.
+    """
+    held = (who.packages if who else None) or frozenset()
+    return {
+        key: code
+        for key, code in offers.items()
+        if (package := catalogue.packages.get(code)) is not None
+        and code not in held
+        and (package.valid_from is None or package.valid_from <= today)
+        and (package.valid_to is None or today <= package.valid_to)
+    }

@@ -1,0 +1,47 @@
+"""What may a rule look at, and what does it answer? Between core/rules.py and the files of the rules."""
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import NamedTuple
+
+from core.campaigns import Channel, Class
+from core.facts import Facts, Law, Programme
+from core.written import VIETNAM
+
+#: A no that ends when a person acts (a pause, a list to import): ask again after this.
+RECHECK = timedelta(seconds=60)
+
+
+class Seen(NamedTuple):
+    """What one rule sees; Verdict without what the table adds."""
+
+    allowed: bool
+    seen: str
+    limit: str
+    reason: str = ""
+    again: datetime | None = None
+
+
+@dataclass(slots=True)
+class Question:
+    """What a rule may look at."""
+
+    facts: Facts
+    programme: Programme
+    channel: Channel
+    class_: Class
+    now: datetime
+    law: Law
+    sender: str | None
+
+    @property
+    def today(self) -> date:
+        return self.now.astimezone(VIETNAM).date()
+
+
+CLASSES: frozenset[str] = frozenset({"advertising", "care", "transactional", "public_notice"})
+
+
+def counts_as(class_: str) -> Class:
+    """R1: an unknown class is advertising."""
+    return class_ if class_ in CLASSES else "advertising"  # type: ignore[return-value]

@@ -1,0 +1,191 @@
+"""What does the law ask of a contact? One function per rule R1-R10, R16 (rules.md), for core/rules.py."""
+
+from collections.abc import Iterable
+from datetime import date, datetime, timedelta
+
+from core.calendar import closed
+from core.campaigns import DAY, Channel, Class
+from core.facts import Grant, Law, ListState, Programme, Touch
+from core.question import RECHECK, Question, Seen, counts_as
+from core.windows import Windows, clipped, current, next_allowed
+from core.written import VIETNAM
+
+#: R10: how long before its end a grant is warned of.
+GRANT_WARNING = timedelta(days=30)
+
+
+def clock(q: Question) -> Seen:
+    """R16: decisions are made on an aware moment."""
+    if q.now.tzinfo is None:
+        return Seen(False, "no time zone", "an aware moment", "The clock gave a time without its zone.")
+    return Seen(True, "aware", "an aware moment")
+
+
+def class_(q: Question) -> Seen:
+    """R1: a public notice names who signed it off."""
+    signed = q.programme.campaign.signed_off
+    if q.class_ != "public_notice":
+        return Seen(True, q.class_, "a class")
+    if signed is None:
+        reason = "A public notice needs the name of who signed it off."
+        return Seen(False, "not signed off", "signed off", reason)
+    return Seen(True, f"signed off by {signed.by}", "signed off")
+
+
+def windows_of(programme: Programme, channel: Channel, class_: Class, law: Law) -> Windows:
+    """R8: a programme's windows inside the law's; a signed-off public notice has its own."""
+    written = programme.campaign.windows
+    own = written.calls if channel == "voice" else written.messages
+    if class_ == "public_notice":
+        return own
+    return clipped(own, law.call_window if channel == "voice" else law.sms_window)
+
+
+def margin_of(channel: Channel, law: Law) -> timedelta:
+    """R8: a call is not dialled when it could still ring at the window's end."""
+    return timedelta(seconds=law.ring_s) if channel == "voice" else timedelta(0)
+
+
+def _next_moment(q: Question, start: datetime) -> datetime | None:
+    return next_allowed(
+        windows_of(q.programme, q.channel, q.class_, q.law),
+        start,
+        margin=margin_of(q.channel, q.law),
+        rest_days=q.class_ != "care",
+        extra_days=q.law.extra_tet_days,
+    )
+
+
+def hours(q: Question) -> Seen:
+    """R8, O8: hours of calls and messages; the last moment to dial is the window's end less the ring limit."""
+    windows = windows_of(q.programme, q.channel, q.class_, q.law)
+    limit = ", ".join(map(str, windows)) or "no window is left"
+    moment = q.now.astimezone(VIETNAM).time().isoformat("seconds")
+    span, margin = current(windows, q.now), margin_of(q.channel, q.law)
+    if span is None:
+        return Seen(False, moment, limit, f"{moment} is outside {limit}.", _next_moment(q, q.now))
+    if q.now >= span[1] - margin:
+        reason = f"{moment} is too late: a call may ring {q.law.ring_s} s, and {limit} must not be left."
+        return Seen(False, moment, limit, reason, _next_moment(q, q.now))
+    return Seen(True, moment, limit)
+
+
+def rest_day(q: Question) -> Seen:
+    """R9: Tết day 1 and 2, and extra days."""
+    today = q.today
+    why = closed(today, q.law.extra_tet_days)
+    if why is None:
+        return Seen(True, today.isoformat(), "no day of rest")
+    reason = f"{today} is {why}: nothing goes out."
+    return Seen(False, why, "no day of rest", reason, _next_moment(q, q.now))
+
+
+def used_names(q: Question) -> Seen:
+    """R10, O6: only a granted caller id or sender, until its grant ends (that day included)."""
+    campaign = q.programme.campaign
+    if q.sender is not None:
+        used = {q.sender}
+    elif q.channel == "voice":
+        used = {campaign.caller_id}
+    else:
+        used = {message.sender for message in campaign.messages.values()}
+    return granted(used, q.law, q.today)
+
+
+def granted(used: Iterable[str], law: Law, today: date) -> Seen:
+    """R10 for these caller ids or senders on this Vietnamese date."""
+    by_name = {grant.name: grant for grant in law.granted}
+    names = sorted(used)
+    for name in names:
+        grant = by_name.get(name)
+        if grant is None:
+            return Seen(False, name, "granted", f"{name} is not a granted caller id or sender.")
+        if grant.until is not None and today > grant.until:
+            return Seen(False, name, f"until {grant.until}", f"The grant of {name} ended on {grant.until}.")
+    return Seen(True, ", ".join(names), "granted")
+
+
+def grants_ending(law: Law, today: date) -> tuple[Grant, ...]:
+    """R10: the grants to warn of: ended, or within 30 days of their end."""
+    return tuple(g for g in law.granted if g.until is not None and today > g.until - GRANT_WARNING)
+
+
+def list_trouble(state: ListState | None, now: datetime, law: Law) -> str | None:
+    """R2: why the DoNotCall list cannot be relied on, in one sentence for the alarm; None: it can.
+
+    Missing, older than the limit, shrunk by more than the limit, or imported in the future.
+    """
+    if state is None:
+        return "The DoNotCall list is missing: all advertising stops."
+    age = now - state.imported_at
+    if age > timedelta(hours=law.dnc_max_age_hours):
+        limit = f"{law.dnc_max_age_hours:g} h is the limit"
+        return f"The DoNotCall list is {age} old, {limit}: all advertising stops."
+    if -age > timedelta(seconds=law.clock_doubt_s):
+        return (
+            f"The DoNotCall list was imported {-age} in the future: a clock is wrong, all advertising stops."
+        )
+    if state.rows_before and state.rows < state.rows_before * (1 - law.dnc_max_shrink):
+        return (
+            f"The DoNotCall list shrank from {state.rows_before} to {state.rows} rows, "
+            f"{law.dnc_max_shrink:.0%} is the limit: all advertising stops."
+        )
+    return None
+
+
+def do_not_call(q: Question) -> Seen:
+    """R2: no advertising to a listed number, and none at all without a list that can be relied on."""
+    trouble = list_trouble(q.facts.do_not_call, q.now, q.law)
+    if trouble:
+        return Seen(False, "a list in doubt", "a list in force", trouble, q.now + RECHECK)
+    if q.channel in q.facts.on_do_not_call:
+        what = "calls" if q.channel == "voice" else "messages"
+        return Seen(False, "listed", "not listed", f"The number is on the DoNotCall list for {what}.")
+    return Seen(True, "not listed", "not listed")
+
+
+def consent(q: Question) -> Seen:
+    """R3: prior consent; silence is not consent."""
+    subscriber = q.facts.subscriber
+    if subscriber is None or not subscriber.consent:
+        return Seen(False, "none", "consent", "There is no evidence that the subscriber consented.")
+    return Seen(True, subscriber.consent, "consent")
+
+
+def refused(q: Question) -> Seen:
+    """R6, O21: a refusal holds from that moment for calls and messages of every programme."""
+    at = q.facts.refused_at
+    if at is None:
+        return Seen(True, "never refused", "never refused")
+    when = at.astimezone(VIETNAM).isoformat(" ", "seconds")
+    return Seen(
+        False, f"refused at {when}", "never refused", f"The subscriber refused advertising at {when}."
+    )
+
+
+def cap(q: Question, limit: int, counted: list[Touch], what: str) -> Seen:
+    """At most `limit` in any rolling 24 h; exactly 24 h later one is free again.
+
+    A touch that lies in the future (the clock went back) counts.
+    """
+    since = q.now - DAY
+    recent = sorted(touch.at for touch in counted if touch.at > since)
+    seen, allowed = f"{len(recent)} in 24 h", len(recent) < limit
+    if allowed:
+        return Seen(True, seen, f"{limit} in 24 h")
+    again = recent[len(recent) - limit] + DAY if limit else None
+    return Seen(
+        False, seen, f"{limit} in 24 h", f"{len(recent)} {what} in the last 24 h, {limit} allowed.", again
+    )
+
+
+def frequency(q: Question) -> Seen:
+    """R7: calls and messages of this class over all programmes; one whose fate is unknown counts."""
+    law, care = q.law, q.class_ == "care"
+    if q.channel == "voice":
+        limit = law.care_calls_per_24h if care else law.calls_per_24h
+    else:
+        limit = law.care_sms_per_24h if care else law.sms_per_24h
+    counted = [t for t in q.facts.history if t.kind == q.channel and counts_as(t.class_) == q.class_]
+    what = f"{'care' if care else 'advertising'} {'calls' if q.channel == 'voice' else 'messages'}"
+    return cap(q, limit, counted, what)
