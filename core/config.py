@@ -141,6 +141,15 @@ class Texts(Written):
     how_to_refuse: str = "Tu choi QC soan TC gui 8989"
     refusal_confirmed: str = "MobiFone da ghi nhan Quy khach tu choi nhan quang cao. Xin cam on."
     refusal_sender: str = "8989"
+    not_registered: str = (
+        "MobiFone rat tiec chua dang ky duoc goi cuoc {{ offer.name }} cho Quy khach. "
+        "Neu can tu van them, vui long lien he 9090. Xin cam on."
+    )
+    #: The registration's fate is not known: neither thanks nor a no would be true.
+    unconfirmed: str = (
+        "MobiFone chua xac nhan duoc viec dang ky goi cuoc {{ offer.name }} cua Quy khach. "
+        "Vui long lien he 9090 de kiem tra truoc khi dang ky lai. Xin cam on."
+    )
 
 
 class Prompts(Written):

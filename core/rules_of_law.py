@@ -57,7 +57,7 @@ def _next_moment(q: Question, start: datetime) -> datetime | None:
 
 
 def hours(q: Question) -> Seen:
-    """R8, O8: hours of calls and messages; the last moment to dial is the window's end less the ring limit."""
+    """R8, O8: hours of calls and messages; the last moment to dial is its end less the ring limit."""
     windows = windows_of(q.programme, q.channel, q.class_, q.law)
     limit = ", ".join(map(str, windows)) or "no window is left"
     moment = q.now.astimezone(VIETNAM).time().isoformat("seconds")
