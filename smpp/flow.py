@@ -34,13 +34,13 @@ class Flow:
         return self._rate
 
     def wait(self, parts: int, now: float) -> float:
-        """Seconds until a message of so many parts may go; 0: now. More parts than the burst wait for all of it."""
+        """Seconds until a message of so many parts may go; 0: now. Above the burst: once it is full."""
         self._advance(now)
         pause = max(0.0, self._paused_until - now)
         missing = min(float(parts), self._burst) - self._tokens
         if missing <= 1e-9:  # what rounding leaves must not cost a turn of waiting
             return pause
-        return max(pause, missing / self._rate)
+        return pause + missing / self._rate
 
     def take(self, parts: int, now: float) -> None:
         """These parts go out now. The bucket may fall below zero: the next message waits for it."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from enum import StrEnum
 from typing import Final, cast
@@ -19,6 +19,7 @@ from typing import Final, cast
 from smpp import codec, pdu, statuses
 from smpp.codec import Frame, Framer
 from smpp.errors import BindRefused, LinkError, LinkLost, NotConnected, NotWritten, Rejected
+from smpp.inbound import InboundResp, Inbox, OnDeliver
 from smpp.link import BindAs, Link
 from smpp.outgoing import Outgoing
 from smpp.pdu import Body, DataSm, DeliverSm, Pdu, ProtocolError, SubmitSm
@@ -27,14 +28,9 @@ from smpp.window import Answer, SubmitResult, Window
 
 log = logging.getLogger(__name__)
 
-MOST_HANDLERS: Final = 1_000  #: inbound messages being stored at a time; more are told to come again
 MOST_HELD: Final = 20_000  #: PDUs held back for a peer that asks and asks but does not read
 _SUBMIT_RESP: Final = pdu.SubmitSmResp.command
 
-Inbound = DeliverSm | DataSm
-InboundResp = pdu.DeliverSmResp | pdu.DataSmResp
-OnDeliver = Callable[[Inbound], Awaitable[int]]
-"""Stores an inbound message or receipt; the status it returns is the answer. An exception: come again."""
 OnLate = Callable[[int, Answer], None]
 """An answer after its deadline: the sequence of the `Unanswered`, and what the SMSC said after all."""
 
@@ -79,14 +75,13 @@ class Session(asyncio.Protocol):
     def __init__(self, link: Link, on_deliver: OnDeliver, on_late: OnLate | None) -> None:
         self.link = link
         self.state = State.BINDING
-        self._on_deliver = on_deliver
+        self._inbox = Inbox(on_deliver, self._say)
         self._on_late = on_late
         self._loop = asyncio.get_running_loop()
         self._closed: asyncio.Future[LinkLost] = self._loop.create_future()
         self._framer = Framer(link.longest_pdu)
         self._sequence = 0
         self._requests: dict[int, tuple[int, asyncio.Future[Pdu]]] = {}  # binds, unbinds, queries
-        self._handlers: set[asyncio.Task[None]] = set()
         self._alive: asyncio.TimerHandle | None = None
         self._last_resort: asyncio.TimerHandle | None = None
         self._heard = self._loop.time()
@@ -161,10 +156,7 @@ class Session(asyncio.Protocol):
         finally:
             self._end("we gave up")
             await self.wait_closed()
-            if self._handlers:  # what they store may still be committed; it just cannot be acknowledged
-                _, late = await asyncio.wait(self._handlers, timeout=unbind_s)
-                for task in late:
-                    task.cancel()
+            await self._inbox.finish(unbind_s)
 
     # --- binding and other questions ----------------------------------------------------------------------
 
@@ -299,28 +291,12 @@ class Session(asyncio.Protocol):
             self._say(resp or pdu.GenericNack(), frame.sequence, error.status)
             return
         if resp and isinstance(body, DeliverSm | DataSm):
-            self._on_message(frame.sequence, body, resp)
+            if self.state is State.BINDING:
+                self._say(resp, frame.sequence, statuses.INVALID_BIND_STATUS)
+            else:
+                self._inbox.take(frame.sequence, body, resp)
         elif not isinstance(body, pdu.AlertNotification | pdu.Outbind):  # these two want no answer
             self._say(pdu.GenericNack(), frame.sequence, statuses.INVALID_COMMAND)
-
-    def _on_message(self, sequence: int, body: Inbound, resp: InboundResp) -> None:
-        if self.state is State.BINDING:
-            self._say(resp, sequence, statuses.INVALID_BIND_STATUS)
-        elif len(self._handlers) >= MOST_HANDLERS:
-            self._say(resp, sequence, statuses.TEMPORARY_APPLICATION_ERROR)
-        else:
-            task = self._loop.create_task(self._take(sequence, body, resp))
-            self._handlers.add(task)
-            task.add_done_callback(self._handlers.discard)
-
-    async def _take(self, sequence: int, body: Inbound, resp: InboundResp) -> None:
-        try:
-            status = await self._on_deliver(body)
-        except Exception as error:
-            # The error's own words may hold what a subscriber wrote.
-            log.error("an inbound message could not be stored: %s", type(error).__name__)
-            status = statuses.TEMPORARY_APPLICATION_ERROR
-        self._say(resp, sequence, status)
 
     # --- is the peer alive? -------------------------------------------------------------------------------
 
@@ -362,7 +338,7 @@ class Session(asyncio.Protocol):
         """Waits, unbind_s at most, until no answer is due on either side."""
         idle = self._loop.create_task(self._window.until_idle())
         try:
-            await asyncio.wait({idle, *self._handlers}, timeout=self.link.timers.unbind_s)
+            await asyncio.wait({idle, *self._inbox.tasks}, timeout=self.link.timers.unbind_s)
         finally:
             idle.cancel()
 
