@@ -60,6 +60,8 @@ def settings(folder: Path, machine: str) -> str:
         "Dir::State::status": folder / "status",
         "Dir::Cache": folder / "cache",
         "Dir::Etc": folder / "etc",
+        "Dir::Etc::Netrc": "/etc/apt/auth.conf",
+        "Dir::Etc::NetrcParts": "/etc/apt/auth.conf.d",
         "Dir::Etc::Trusted": "/etc/apt/trusted.gpg",
         "Dir::Etc::TrustedParts": "/etc/apt/trusted.gpg.d",
         "Dir::Log": folder / "log",
@@ -83,8 +85,10 @@ class Apt:
     """A private apt in `folder`, reading `sources`. Use `update` first."""
 
     def __init__(self, folder: Path, sources: Sequence[Source]) -> None:
-        for name in ("state/lists/partial", "cache/archives/partial", "etc/sources.list.d", "log", "debs"):
+        for name in ("state/lists/partial", "cache/archives/partial", "log", "debs"):
             (folder / name).mkdir(parents=True)
+        for name in ("apt.conf.d", "preferences.d", "sources.list.d"):
+            (folder / "etc" / name).mkdir(parents=True)
         (folder / "status").touch()
         stanzas = "\n".join(source.stanza() for source in sources)
         (folder / "etc/sources.list.d/setup.sources").write_text(stanzas, "utf-8")
@@ -146,12 +150,15 @@ class Apt:
 
 def why(log: str, where: str) -> str:
     """One sentence for a person from what apt-get said."""
-    errors = [line[2:].strip() for line in log.splitlines() if line.startswith(("E:", "Err:"))]
+    lines = log.splitlines()
+    errors = [line.partition(":")[2].strip() for line in lines if line.startswith("E:")]
     detail = errors[0] if errors else (log.strip().splitlines() or ["no word from apt-get"])[-1]
-    if re.search(r"NO_PUBKEY|not signed|EXPKEYSIG|signatures? (were|was|could)|Missing key", log):
+    keys = [line.partition("GPG error:")[2].strip() for line in lines if "GPG error:" in line]
+    unreachable = "Failed to fetch" in log
+    if keys or ("not signed" in log and not unreachable):
         return (
-            f"The signature of {where} could not be verified ({detail}): "
-            "apt-get install --only-upgrade debian-archive-keyring, then again."
+            f"The signature of {where} could not be verified ({(keys or [detail])[0]}): "
+            "apt-get install debian-archive-keyring, in its newest version, then `make setup` again."
         )
     if re.search(r"is expired|not valid yet", log):
         return (
@@ -160,9 +167,7 @@ def why(log: str, where: str) -> str:
         )
     if re.search(r"Unable to locate package|no installation candidate", log):
         return f"{where} does not have it ({detail}); on Ubuntu: add-apt-repository universe."
-    return (
-        f"Nothing could be fetched from {where} ({detail}): check the network, then run `make setup` again."
-    )
+    return f"Nothing could be fetched from {where} ({detail}): check the network, then `make setup` again."
 
 
 def unpack(debs: Sequence[Path], tree: Path) -> None:
