@@ -103,6 +103,15 @@ class Follow(Written):
     retry: Retry | None = None
 
 
+class Waiver(Written):
+    """A named person lets a text stand that breaks a rule of texts; it is logged (R11)."""
+
+    rule: Literal["R4", "R5", "R11", "R12"]
+    by: str = Field(min_length=1)
+    reason: str = Field(min_length=1)
+    on: date
+
+
 class Campaign(Written):
     """One programme: one YAML file in campaigns/; its name is the file's stem."""
 
@@ -112,6 +121,7 @@ class Campaign(Written):
     enabled: bool = True
     approval: Approval | None = None
     signed_off: SignedOff | None = None
+    waivers: tuple[Waiver, ...] = ()
     trigger: Trigger
     caller_id: str
     audience: Audience = Audience()

@@ -122,6 +122,13 @@ class GrantRow(Written):
     until: date | None = None
 
 
+class Advertiser(Written):
+    """R11: who is named at the start of an advertising call. The linter looks for both in the first prompt."""
+
+    name: str = Field(min_length=1)
+    address: str = Field(min_length=1)
+
+
 class Limits(Written):
     """rules.md figures; stricter than the law, never looser (the rule refuses what is looser)."""
 
@@ -178,6 +185,7 @@ class Config(Written):
     campaigns: str = "campaigns"
     packages: str = "packages.yaml"
     granted: tuple[GrantRow, ...] = ()
+    advertiser: Advertiser | None = None
     web: Web | None = None
     agi: Agi = Agi()
     agents: tuple[Agent, ...] = ()
