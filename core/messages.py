@@ -1,0 +1,65 @@
+"""What exactly is written to the subscriber? The final text of an SMS (R4, R5, O9)."""
+
+import re
+import unicodedata
+from collections.abc import Mapping
+from typing import Any
+
+from core.campaigns import Class
+from core.config import Texts
+from core.templates import render
+
+#: R4: what an advertising SMS begins with (Art 15).
+LABELS = ("[QC]", "[AD]")
+#: Control characters but the line feed, and half a surrogate pair: no alphabet of SMS has them.
+_UNSENDABLE = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
+_SENTENCE_END = (".", "!", "?", ":", "…")
+
+
+def compose(
+    template: str, class_: Class, values: Mapping[str, Any], house: Texts, *, remove_marks: bool = False
+) -> str:
+    """The text that is sent: filled in, NFC, advertising with its label first and how to refuse at the end.
+
+    Checked on the final text, whatever the template did. remove_marks: without Vietnamese marks (GSM7, fewer
+    parts). Raises core.templates.BadTemplate for a template that cannot be filled.
+    """
+    return finished(render(template, values), class_, house, remove_marks=remove_marks)
+
+
+def finished(text: str, class_: Class, house: Texts, *, remove_marks: bool = False) -> str:
+    """The same for a text that is no template: one that another system wrote (SMS2)."""
+    text = plain(text)
+    if class_ == "advertising":
+        text = _refusable(_labelled(text, house), house)
+    return without_marks(text) if remove_marks else text
+
+
+def plain(text: str) -> str:
+    """NFC without control characters; for texts that come from outside (SMS2) as well as our own."""
+    return unicodedata.normalize("NFC", _UNSENDABLE.sub(" ", text)).strip()
+
+
+def without_marks(text: str) -> str:
+    """`Đăng ký gói cước` -> `Dang ky goi cuoc`."""
+    bare = "".join(c for c in unicodedata.normalize("NFD", text) if not unicodedata.combining(c))
+    return unicodedata.normalize("NFC", bare).replace("đ", "d").replace("Đ", "D")
+
+
+def _labelled(text: str, house: Texts) -> str:
+    if text.startswith(LABELS):
+        return text
+    label = house.advertising_label if house.advertising_label in LABELS else LABELS[0]
+    return f"{label} {text}"
+
+
+def _refusable(text: str, house: Texts) -> str:
+    how = plain(house.how_to_refuse)
+    if _folded(text).endswith(_folded(how)):
+        return text
+    return f"{text}{'' if text.endswith(_SENTENCE_END) else '.'} {how}"
+
+
+def _folded(text: str) -> str:
+    """For comparing: a sentence with or without marks, capitals and last full stop is the same sentence."""
+    return " ".join(without_marks(text).casefold().split()).rstrip(".! ")
