@@ -1,4 +1,4 @@
-"""May this message go out now? The gate at `due → sending`: send, wait until a moment, or drop and say why."""
+"""May this message go out now? The gate at `due → sending`: send, wait until a moment, or drop."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -34,9 +34,9 @@ def may_send(
 ) -> Sending:
     """Asked right before the bytes leave, with what is known then.
 
-    A refusal or a DoNotCall entry since then drops advertising; a pause, the hours, a cap and a list that must
-    be renewed make it wait, and it is dropped where the wait would outlast its validity. Transactional messages
-    need a granted sender only. `programme` None: no longer loaded (advertising waits for it).
+    A refusal or a DoNotCall entry since then drops advertising; a pause, the hours, a cap and a list that
+    must be renewed make it wait, and it is dropped where the wait would outlast its validity. Transactional
+    messages need a granted sender only. `programme` None: not loaded now (advertising waits for it).
     """
     if valid_until is not None and now >= valid_until:
         return Sending("drop", rule="O8", reason="Its validity has ended.")
