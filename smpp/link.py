@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
-from smpp import codec, pdu, statuses
+from smpp import codec, pdu
 from smpp.statuses import Verdict
 
 
@@ -45,7 +45,7 @@ class Link:
     tls: ssl.SSLContext | None = None  #: see `tls_context`
     server_hostname: str | None = None  #: the name in the certificate, if it is not `host`
     timers: Timers = Timers()
-    verdicts: Mapping[int, Verdict] = statuses.NO_VENDOR_CODES  #: this SMSC's own meaning of statuses
+    verdicts: Mapping[int, Verdict] = field(default_factory=dict)  #: this SMSC's own meaning of statuses
     longest_pdu: int = pdu.LONGEST
 
     def __post_init__(self) -> None:
