@@ -1,0 +1,1 @@
+"""What does a caller hear? Written Vietnamese -> spoken -> telephone sound, all made before any call."""
