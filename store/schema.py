@@ -1,7 +1,7 @@
 """Which tables are there, and what does each hold about a person? One schema for SQLite and PostgreSQL.
 
-Times are UTC microseconds since 1970 as integers (R16: time of record is UTC); money is integer đồng; numbers are
-E.164. States are text; each arrow between states is committed before the bytes leave (DESIGN.md §3).
+Times are UTC microseconds since 1970 as integers (R16: time of record is UTC); money is integer đồng; numbers
+are E.164. States are text; each arrow between states is committed before the bytes leave (DESIGN.md §3).
 """
 
 from sqlalchemy import (
@@ -20,12 +20,21 @@ from sqlalchemy import (
 metadata = MetaData()
 
 
+#: Python's None is SQL's NULL, not JSON's null.
+_JSON = JSON(none_as_null=True)
+
+
 def _time(name: str, *, nullable: bool = True, index: bool = False) -> Column[int]:
     return Column(name, BigInteger, nullable=nullable, index=index)
 
 
+def _partial(name: str, *columns: str, where: str) -> Index:
+    """An index of the few rows that are still to be worked on; see store/tx.py `word`."""
+    return Index(name, *columns, sqlite_where=text(where), postgresql_where=text(where))
+
+
 #: Small facts of this store: clock_offset_us, …
-settings = Table("settings", metadata, Column("name", Text, primary_key=True), Column("value", JSON))
+settings = Table("settings", metadata, Column("name", Text, primary_key=True), Column("value", _JSON))
 
 #: What a programme was when a call was made: the exact file, for complaints.
 versions = Table(
@@ -63,7 +72,7 @@ triggers = Table(
     Column("programme", Text),
     Column("call", Text),
     Column("only_programme", Text),  # asked for one programme (mai call, lists)
-    Index("triggers_new", "state", "received_at", sqlite_where=text("state = 'new'"), postgresql_where=text("state = 'new'")),
+    _partial("triggers_new", "received_at", where="state = 'new'"),
 )
 
 #: Who is to be called: due -> dialing -> up -> done | unknown.
@@ -74,6 +83,7 @@ contacts = Table(
     Column("trigger", Text),  # NULL: from a target list
     Column("programme", Text, nullable=False),
     Column("version", Text, nullable=False),
+    Column("class", Text, nullable=False),
     Column("unit", Text, nullable=False),
     Column("number", Text, nullable=False, index=True),
     Column("state", Text, nullable=False),
@@ -86,8 +96,8 @@ contacts = Table(
     _time("stale_at"),  # freshness limit: dropped when not dialled before
     _time("ended_at"),
     Column("reason", Text),
-    Index("contacts_due", "state", "programme", "pass_no", "due_at", sqlite_where=text("state = 'due'"), postgresql_where=text("state = 'due'")),
-    Index("contacts_open", "state", sqlite_where=text("state IN ('dialing','up')"), postgresql_where=text("state IN ('dialing','up')")),
+    _partial("contacts_due", "programme", "pass_no", "due_at", where="state = 'due'"),
+    _partial("contacts_open", "state", where="state IN ('dialing','up')"),
 )
 
 #: One row per attempt (O16 log of calls), and per inbound call. id is the channel id we chose.
@@ -108,12 +118,12 @@ calls = Table(
     _time("answered_at"),
     _time("ended_at"),
     _time("wall_at", nullable=False),  # host UTC
-    Column("decision", JSON),  # committed before the next prompt
+    Column("decision", _JSON),  # committed before the next prompt
     _time("decided_at"),
     Column("outcome", Text),
     Column("keeps_slot", Boolean, nullable=False, server_default="1"),
-    Column("keys", JSON),
-    Column("offer", JSON),
+    Column("keys", _JSON),
+    Column("offer", _JSON),
     Column("text", Text),  # what was really spoken
     Column("prompt_version", Text),
     Column("cause", Integer),
@@ -122,7 +132,7 @@ calls = Table(
     Column("trunk", Text),
     Column("reason", Text),
     Index("calls_number", "number", "started_at"),
-    Index("calls_open", "state", sqlite_where=text("state IN ('dialing','up')"), postgresql_where=text("state IN ('dialing','up')")),
+    _partial("calls_open", "state", where="state IN ('dialing','up')"),
 )
 
 #: due -> asked -> registered | refused | failed | unknown. id is the idempotency key.
@@ -145,7 +155,8 @@ registrations = Table(
     Column("reference", Text),
     Column("reason", Text),
     Column("message", Text),
-    Index("registrations_open", "state", "due_at", sqlite_where=text("state IN ('due','asked')"), postgresql_where=text("state IN ('due','asked')")),
+    _partial("registrations_due", "due_at", where="state = 'due'"),
+    _partial("registrations_asked", "asked_at", where="state = 'asked'"),
 )
 
 #: due -> sending -> accepted -> delivered | failed | unknown | dropped.
@@ -156,7 +167,8 @@ messages = Table(
     Column("key", Text, nullable=False, unique=True),  # of the business event: missed:<contact id>
     Column("programme", Text),
     Column("class", Text, nullable=False),
-    Column("kind", Text, nullable=False),  # missed, offer, thanks, registered, not_registered, refusal_confirmed, link, test
+    # missed, offer, thanks, registered, not_registered, refusal_confirmed, link, test
+    Column("kind", Text, nullable=False),
     Column("policy", Text, nullable=False),  # once, at_least_once
     Column("number", Text, nullable=False),
     Column("sender", Text, nullable=False),
@@ -173,7 +185,9 @@ messages = Table(
     Column("bind", Text),
     Column("tries", Integer, nullable=False, server_default="0"),
     Column("reason", Text),
-    Index("messages_due", "state", "due_at", sqlite_where=text("state IN ('due','sending')"), postgresql_where=text("state IN ('due','sending')")),
+    _partial("messages_due", "due_at", where="state = 'due'"),
+    _partial("messages_sending", "sending_at", where="state = 'sending'"),
+    _partial("messages_unknown", "sending_at", where="state = 'unknown'"),
     Index("messages_number", "number", "at"),
 )
 
@@ -202,6 +216,8 @@ received = Table(
     Column("text", Text, nullable=False),
     Column("bind", Text),
     Column("state", Text, nullable=False),  # new, done, unmatched
+    Column("smsc_id", Text, index=True),  # of a receipt, normalised: it may come before its response
+    Column("status", Text),  # of a receipt: delivered, failed
     _time("at", nullable=False),
 )
 

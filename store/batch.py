@@ -1,0 +1,78 @@
+"""How do many callers' functions share one transaction without sharing each other's failures?"""
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection
+
+from store.tx import Kind, Tx
+
+#: A transaction is closed when it holds this many functions, or when it has been open for this long
+#: (seconds): whoever came first waits for the last.
+MOST_JOBS = 500
+LONGEST = 0.05
+
+
+@dataclass(slots=True)
+class Job:
+    """One caller's function, and what became of it."""
+
+    run: Callable[[Tx], Any]
+    done: asyncio.Future[Any]
+    result: Any = None
+    error: BaseException | None = None
+    tries: int = field(default=0)
+
+    def land(self) -> None:
+        """Tell the caller; a caller that has gone away is not told (its work stands all the same)."""
+        if self.done.done():
+            return
+        if self.error is not None:
+            self.done.set_exception(self.error)
+        else:
+            self.done.set_result(self.result)
+
+
+def run_batch(
+    connection: Connection, lists: Path, first: Job, more: Callable[[], Job | None], taken: list[Job]
+) -> set[Kind]:
+    """Run `first` and what `more` gives, in order, each in a savepoint of its own, in the open transaction.
+
+    Appends each job to `taken` before it runs. Returns the kinds to wake after the commit. Raises only what
+    makes the whole transaction void (a lost connection, a full disk): then no job of `taken` is in the store.
+    """
+    kinds: set[Kind] = set()
+    until = time.monotonic() + LONGEST
+    job: Job | None = first
+    while job is not None:
+        taken.append(job)
+        job.result, job.error = None, None
+        tx = Tx(connection, lists)
+        connection.exec_driver_sql("SAVEPOINT job")
+        try:
+            job.result = job.run(tx)
+        except Exception as error:
+            job.error = error
+            connection.exec_driver_sql("ROLLBACK TO SAVEPOINT job")
+        else:
+            kinds |= tx.kinds
+        connection.exec_driver_sql("RELEASE SAVEPOINT job")
+        full = len(taken) >= MOST_JOBS or time.monotonic() > until
+        job = None if full else more()
+    return kinds
+
+
+def new_job(run: Callable[[Tx], Any]) -> Job:
+    done = asyncio.get_running_loop().create_future()
+    done.add_done_callback(_look)
+    return Job(run, done)
+
+
+def _look(done: asyncio.Future[Any]) -> None:
+    """Nobody may be waiting any more for a failure: asyncio is not to complain about that."""
+    if not done.cancelled():
+        done.exception()

@@ -1,0 +1,204 @@
+"""What happened in each attempt? A call goes dialing -> up -> done | unknown; its end brings what follows."""
+
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, select, update
+
+from core.after_call import AfterCall
+from core.campaigns import Class
+from core.outcomes import Outcome, keeps_slot
+from core.phone import Decision
+from store import messages, numbers, registrations, triggers
+from store.schema import calls, contacts
+from store.times import moment, us, us_or_none
+from store.tx import Tx, word
+
+NOTHING = AfterCall()  #: nothing follows
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How an attempt ended, as the line and the flow saw it."""
+
+    call_id: str
+    outcome: Outcome
+    ended_at: datetime
+    rang: bool  #: a SIP 180 or 183 was seen
+    answered_at: datetime | None = None
+    keys: tuple[tuple[str, datetime], ...] = ()  #: each key and when it was pressed
+    text: str | None = None  #: what was really spoken
+    offer: tuple[str, ...] | None = None  #: codes that were offered; None: as the claim said
+    cause: int | None = None
+    sip_code: int | None = None
+    trunk: str | None = None  #: None: as the claim said
+    node: str | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True)
+class OpenCall:
+    """A call that has no end yet: what `recover` asks Asterisk about."""
+
+    id: str
+    direction: str
+    state: str  #: dialing or up
+    number: str
+    contact: str | None
+    trigger: str | None
+    programme: str | None
+    version: str | None
+    class_: Class | None
+    started_at: datetime
+    rang_at: datetime | None
+    answered_at: datetime | None
+    decision: Decision | None
+    attempts: int  #: calls of its contact so far, this one included
+    pass_no: int
+    node: str | None
+    trunk: str | None
+
+
+def rang(tx: Tx, *, call_id: str, at: datetime) -> None:
+    """A 180 or 183 was seen; only the first counts."""
+    tx.execute(update(calls).where(calls.c.id == call_id, calls.c.rang_at.is_(None)).values(rang_at=us(at)))
+
+
+def up(tx: Tx, *, call_id: str, at: datetime) -> bool:
+    """Answered: call and contact go from dialing to up. False: the call was not dialing."""
+    answered = update(calls).where(calls.c.id == call_id, calls.c.state == word("dialing"))
+    if tx.execute(answered.values(state="up", answered_at=us(at))).rowcount != 1:
+        return False
+    tx.execute(
+        update(contacts)
+        .where(contacts.c.id == _contact_of(call_id), contacts.c.state == word("dialing"))
+        .values(state="up")
+    )
+    return True
+
+
+def _contact_of(call_id: str) -> Any:
+    return select(calls.c.contact).where(calls.c.id == call_id).scalar_subquery()
+
+
+def decide(tx: Tx, *, call_id: str, decision: Decision, at: datetime) -> Decision:
+    """Keep what a key asked for; the first decision of a call stands. Returns the one that stands.
+
+    A refusal holds from this transaction on, for every programme (R6). Raises LookupError for no such call.
+    """
+    first = update(calls).where(calls.c.id == call_id, calls.c.decision.is_(None))
+    if tx.execute(first.values(decision=asdict(decision), decided_at=us(at))).rowcount == 1:
+        if decision.kind == "refuse":
+            _refuse(tx, call_id, at)
+        return decision
+    row = tx.execute(select(calls.c.decision).where(calls.c.id == call_id)).one_or_none()
+    if row is None:
+        raise LookupError(f"there is no call {call_id}")
+    return Decision(**row.decision)
+
+
+def _refuse(tx: Tx, call_id: str, at: datetime) -> None:
+    number = tx.execute(select(calls.c.number).where(calls.c.id == call_id)).scalar_one()
+    numbers.refuse(tx, number=number, at=at, via="key", ref=call_id)
+
+
+def finish(tx: Tx, ended: Ended, after: AfterCall, *, now: datetime) -> bool:
+    """Write the end of an attempt and what follows it, in one transaction, once.
+
+    False: the call is done already, and nothing is changed. Raises LookupError for no such call, ValueError
+    when the outcome contradicts a decision that was committed (it outweighs how the call ended).
+    """
+    row = tx.execute(select(calls).where(calls.c.id == ended.call_id)).one_or_none()
+    if row is None:
+        raise LookupError(f"there is no call {ended.call_id}")
+    if row.state not in ("dialing", "up"):
+        return False
+    if row.decision is not None and (decided := Decision(**row.decision).outcome) is not ended.outcome:
+        raise ValueError(f"call {row.id} was decided as {decided}: it cannot end as {ended.outcome}")
+    _end_call(tx, row, ended)
+    if row.contact is not None:
+        _end_contact(tx, row, ended, after)
+    if row.trigger is not None:
+        triggers.settle(tx, id=row.trigger, fate="called", programme=row.programme, call=row.id)
+    if after.refuse:
+        numbers.refuse(tx, number=row.number, at=now, via="key", ref=row.id)
+    if after.registration is not None:
+        registrations.add(tx, call_id=row.id, new=after.registration, now=now)
+    for message in after.messages:
+        messages.add(tx, message, now=now)
+    return True
+
+
+def _end_call(tx: Tx, row: Row[Any], ended: Ended) -> None:
+    values: dict[str, Any] = {
+        "state": "unknown" if ended.outcome is Outcome.UNKNOWN else "done",
+        "outcome": ended.outcome.value,
+        "keeps_slot": keeps_slot(ended.outcome, ended.rang or row.rang_at is not None),
+        "ended_at": us(ended.ended_at),
+    }
+    known = {
+        "answered_at": us_or_none(ended.answered_at),
+        "keys": [{"key": key, "at": us(at)} for key, at in ended.keys],
+        "offer": None if ended.offer is None else list(ended.offer),
+        "text": ended.text,
+        "cause": ended.cause,
+        "sip_code": ended.sip_code,
+        "trunk": ended.trunk,
+        "node": ended.node,
+        "reason": ended.reason,
+    }
+    values |= {name: value for name, value in known.items() if value is not None}
+    tx.execute(update(calls).where(calls.c.id == row.id).values(values))
+
+
+def _end_contact(tx: Tx, row: Row[Any], ended: Ended, after: AfterCall) -> None:
+    values: dict[str, Any] = {"outcome": ended.outcome.value}
+    if after.retry_at is not None:
+        values |= {"state": "due", "due_at": us(after.retry_at)}
+        if after.retry_pass is not None:
+            values["pass_no"] = after.retry_pass
+        tx.wake("contacts")
+    else:
+        unknown = ended.outcome is Outcome.UNKNOWN
+        values |= {"state": "unknown" if unknown else "done", "ended_at": us(ended.ended_at)}
+    running = contacts.c.state.in_([word("dialing"), word("up")])
+    tx.execute(update(contacts).where(contacts.c.id == row.contact, running).values(values))
+
+
+def open_calls(tx: Tx) -> tuple[OpenCall, ...]:
+    """Every call that is dialing or up, the oldest first; after a start these are the orphans."""
+    chosen = (
+        select(calls, contacts.c.version, contacts.c.attempts, contacts.c.pass_no)
+        .select_from(calls.outerjoin(contacts, contacts.c.id == calls.c.contact))
+        .where(calls.c.state.in_([word("dialing"), word("up")]))
+        .order_by(calls.c.started_at)
+    )
+    return tuple(_open_call(row) for row in tx.execute(chosen))
+
+
+def one_open(tx: Tx, *, call_id: str) -> OpenCall | None:
+    """The call, if it is still open."""
+    return next((call for call in open_calls(tx) if call.id == call_id), None)
+
+
+def _open_call(row: Row[Any]) -> OpenCall:
+    return OpenCall(
+        id=row.id,
+        direction=row.direction,
+        state=row.state,
+        number=row.number,
+        contact=row.contact,
+        trigger=row.trigger,
+        programme=row.programme,
+        version=row.version,
+        class_=row._mapping["class"],
+        started_at=moment(row.started_at),
+        rang_at=moment(row.rang_at),
+        answered_at=moment(row.answered_at),
+        decision=Decision(**row.decision) if row.decision else None,
+        attempts=row.attempts or 1,
+        pass_no=row.pass_no or 1,
+        node=row.node,
+        trunk=row.trunk,
+    )

@@ -1,0 +1,213 @@
+"""Who is to be called next? A contact goes due -> dialing -> up -> done | unknown; an arrow is a function."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, func, select, update
+
+from core.campaigns import Class
+from store import triggers
+from store.schema import calls, contacts
+from store.times import moment, us, us_or_none
+from store.tx import Tx, word
+
+
+@dataclass(frozen=True)
+class NewContact:
+    """A contact to be planned. An id made of the event and the programme makes planning twice harmless."""
+
+    id: str
+    programme: str
+    version: str
+    class_: Class
+    unit: str
+    number: str
+    due_at: datetime
+    trigger: str | None = None  #: None: from a target list
+    stale_at: datetime | None = None  #: O20: not dialled at or after this moment
+    test: bool = False
+
+
+@dataclass(frozen=True)
+class Contact:
+    """A contact as the dialer sees it."""
+
+    id: str
+    programme: str
+    version: str
+    class_: Class
+    unit: str
+    number: str
+    trigger: str | None
+    due_at: datetime
+    stale_at: datetime | None
+    test: bool
+    pass_no: int
+    attempts: int  #: calls made so far
+
+
+@dataclass(frozen=True)
+class NewCall:
+    """The attempt that a claim begins. `id` is the channel id that we chose."""
+
+    id: str
+    wall_at: datetime  #: host UTC, whatever clock the programme runs on
+    node: str | None = None
+    trunk: str | None = None
+    offer: tuple[str, ...] = ()  #: codes of the packages that will be offered
+    text: str | None = None
+    prompt_version: str | None = None
+
+
+def plan(tx: Tx, new: NewContact, *, now: datetime) -> bool:
+    """Write a contact as due. False: this id was planned before, and nothing is changed."""
+    row = {
+        "id": new.id,
+        "trigger": new.trigger,
+        "programme": new.programme,
+        "version": new.version,
+        "class": new.class_,
+        "unit": new.unit,
+        "number": new.number,
+        "state": "due",
+        "test": new.test,
+        "created_at": us(now),
+        "due_at": us(new.due_at),
+        "stale_at": us_or_none(new.stale_at),
+    }
+    if not tx.insert_new(contacts, row):
+        return False
+    tx.wake("contacts")
+    return True
+
+
+def due(
+    tx: Tx, *, programme: str, now: datetime, limit: int, list_exhausted: bool = True
+) -> tuple[Contact, ...]:
+    """Contacts to dial now, the longest due first.
+
+    A later pass begins only when the programme has no contact of an earlier one that is due (also later
+    today), dialing or up, and its target list is exhausted (B3: the others first).
+    """
+    first = _earliest_pass(tx, programme)
+    if first is None or (first > 1 and not list_exhausted):
+        return ()
+    chosen = (
+        select(contacts)
+        .where(contacts.c.state == word("due"), contacts.c.programme == programme)
+        .where(contacts.c.pass_no == first, contacts.c.due_at <= us(now))
+        .order_by(contacts.c.due_at)
+        .limit(limit)
+    )
+    return tuple(_contact(row) for row in tx.execute(chosen))
+
+
+def _earliest_pass(tx: Tx, programme: str) -> int | None:
+    """The earliest pass that has an open contact. Two queries: each has its own partial index."""
+    earliest = select(func.min(contacts.c.pass_no)).where(contacts.c.programme == programme)
+    waiting = tx.execute(earliest.where(contacts.c.state == word("due"))).scalar()
+    if waiting is None or waiting == 1:
+        return None if waiting is None else 1
+    running = tx.execute(earliest.where(contacts.c.state.in_([word("dialing"), word("up")]))).scalar()
+    return int(waiting if running is None else min(waiting, running))
+
+
+def next_due_at(tx: Tx, *, programme: str) -> datetime | None:
+    """When the next contact of a programme will be due, as far as it is known."""
+    waiting = select(func.min(contacts.c.due_at)).where(
+        contacts.c.state == word("due"), contacts.c.programme == programme
+    )
+    return moment(tx.execute(waiting).scalar())
+
+
+def claim(tx: Tx, contact: str, call: NewCall, *, now: datetime) -> bool:
+    """Begin an attempt: the contact goes to dialing, the call's row is written, the slot is taken (R7).
+
+    False: the contact is no longer due (another took it, or it was withdrawn). `numbers.lock` and
+    `may_contact` come before it, in the same transaction.
+    """
+    taken = (
+        update(contacts)
+        .where(contacts.c.id == contact, contacts.c.state == word("due"))
+        .values(state="dialing", attempts=contacts.c.attempts + 1)
+    )
+    if tx.execute(taken).rowcount != 1:
+        return False
+    row = tx.execute(select(contacts).where(contacts.c.id == contact)).one()
+    attempt = {
+        "id": call.id,
+        "direction": "out",
+        "contact": contact,
+        "trigger": row.trigger,
+        "programme": row.programme,
+        "class": row._mapping["class"],
+        "unit": row.unit,
+        "number": row.number,
+        "state": "dialing",
+        "started_at": us(now),
+        "wall_at": us(call.wall_at),
+        "offer": list(call.offer),
+        "text": call.text,
+        "prompt_version": call.prompt_version,
+        "node": call.node,
+        "trunk": call.trunk,
+    }
+    tx.execute(calls.insert(), attempt)
+    return True
+
+
+def settle_undialled(tx: Tx, *, contact: str, fate: triggers.Fate, reason: str, now: datetime) -> bool:
+    """A due contact that will not be dialled (any more): done; its event gets this fate unless it has one.
+
+    A contact that was called before keeps the outcome of that call. False: it was not due.
+    """
+    done = (
+        update(contacts)
+        .where(contacts.c.id == contact, contacts.c.state == word("due"))
+        .values(state="done", reason=reason, ended_at=us(now))
+    )
+    if tx.execute(done).rowcount != 1:
+        return False
+    row = tx.execute(select(contacts.c.trigger, contacts.c.programme).where(contacts.c.id == contact)).one()
+    if row.trigger is not None:
+        triggers.settle(tx, id=row.trigger, fate=fate, rule=reason, programme=row.programme)
+    return True
+
+
+def postpone(tx: Tx, *, contact: str, due_at: datetime) -> bool:
+    """Not now, but later; False: the contact is not due any more."""
+    later = update(contacts).where(contacts.c.id == contact, contacts.c.state == word("due"))
+    return tx.execute(later.values(due_at=us(due_at))).rowcount == 1
+
+
+def one(tx: Tx, *, contact: str) -> Contact | None:
+    row = tx.execute(select(contacts).where(contacts.c.id == contact)).one_or_none()
+    return _contact(row) if row else None
+
+
+def counts(tx: Tx, *, programme: str) -> dict[str, int]:
+    """Contacts of a programme by state: due, dialing, up, done, unknown (absent: none)."""
+    counted = (
+        select(contacts.c.state, func.count().label("counted"))
+        .where(contacts.c.programme == programme)
+        .group_by(contacts.c.state)
+    )
+    return {row.state: row.counted for row in tx.execute(counted)}
+
+
+def _contact(row: Row[Any]) -> Contact:
+    return Contact(
+        id=row.id,
+        programme=row.programme,
+        version=row.version,
+        class_=row._mapping["class"],
+        unit=row.unit,
+        number=row.number,
+        trigger=row.trigger,
+        due_at=moment(row.due_at),
+        stale_at=moment(row.stale_at),
+        test=bool(row.test),
+        pass_no=row.pass_no,
+        attempts=row.attempts,
+    )

@@ -1,0 +1,177 @@
+"""What is known about a number at this moment? Reads the frozen values that `core.rules` looks at."""
+
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import exists, select
+
+from core.campaigns import Channel
+from core.facts import Event, Facts, Subscriber, Touch
+from core.outcomes import Outcome
+from store import lists, settings
+from store.schema import calls, contacts, messages, numbers
+from store.times import moment, us
+from store.tx import Tx
+
+#: R7 looks back 24 h, to the second; what lies a little before does no harm.
+HISTORY = timedelta(hours=25)
+#: A message in one of these was felt, or may have been.
+_FELT = ("sending", "accepted", "delivered", "unknown")
+_CHANNELS: dict[str, frozenset[Channel]] = {
+    "voice": frozenset(("voice",)),
+    "sms": frozenset(("sms",)),
+    "both": frozenset(("voice", "sms")),
+}
+
+
+def facts_for(
+    tx: Tx,
+    *,
+    number: str,
+    programme: str,
+    event: Event | None = None,
+    now: datetime,
+    contact: str | None = None,
+    message: str | None = None,
+) -> Facts:
+    """Everything that `may_contact` may look at, for one number at one moment.
+
+    `contact`, `message`: the one that is being decided about; it does not count against itself (B3's retry is
+    not "called before"). Whoever reserves takes `numbers.lock` first.
+    """
+    found = lists.in_force(tx, programme=programme)
+    do_not_call = found.get(("dnc", ""))
+    on_list = lists.look_up(tx, do_not_call, number=number)
+    return Facts(
+        number=number,
+        subscriber=_subscriber(number, lists.look_up(tx, found.get(("subscribers", "")), number=number)),
+        history=(*_calls(tx, number, now), *_messages(tx, number, now, message)),
+        refused_at=_refused_at(tx, number),
+        do_not_call=do_not_call.state if do_not_call else None,
+        on_do_not_call=_CHANNELS.get(on_list[0], _CHANNELS["both"]) if on_list else frozenset(),
+        excluded=_excluded(tx, found, number, programme),
+        called_before=_called_before(tx, number, programme, contact),
+        paused=settings.paused_by(tx, programme=programme),
+        event=event,
+    )
+
+
+def subscriber(tx: Tx, *, number: str) -> Subscriber | None:
+    """A number's row of the subscribers base in force."""
+    version = lists.in_force(tx, programme="").get(("subscribers", ""))
+    return _subscriber(number, lists.look_up(tx, version, number=number))
+
+
+def _calls(tx: Tx, number: str, now: datetime) -> tuple[Touch, ...]:
+    chosen = select(calls).where(
+        calls.c.number == number,
+        calls.c.started_at > us(now - HISTORY),
+        calls.c.direction == "out",
+        calls.c.keeps_slot,
+    )
+    return tuple(
+        Touch(
+            kind="voice",
+            class_=row._mapping["class"] or "advertising",
+            programme=row.programme or "",
+            at=moment(row.started_at),
+            outcome=Outcome(row.outcome) if row.outcome else None,
+            ref=row.id,
+        )
+        for row in tx.execute(chosen.order_by(calls.c.started_at))
+    )
+
+
+def _messages(tx: Tx, number: str, now: datetime, without: str | None) -> tuple[Touch, ...]:
+    chosen = select(messages).where(
+        messages.c.number == number,
+        messages.c.sending_at > us(now - HISTORY),
+        messages.c.state.in_(_FELT),
+        messages.c.id != (without or ""),
+    )
+    return tuple(
+        Touch(
+            kind="sms",
+            class_=row._mapping["class"],
+            programme=row.programme or "",
+            at=moment(row.sending_at),
+            ref=row.id,
+        )
+        for row in tx.execute(chosen.order_by(messages.c.sending_at))
+    )
+
+
+def _refused_at(tx: Tx, number: str) -> datetime | None:
+    return moment(
+        tx.execute(select(numbers.c.refused_at).where(numbers.c.number == number)).scalar_one_or_none()
+    )
+
+
+def _excluded(tx: Tx, found: dict[tuple[str, str], lists.InForce], number: str, programme: str) -> str | None:
+    for whose in ("", programme):
+        row = lists.look_up(tx, found.get(("exclusions", whose)), number=number)
+        if row is not None:
+            return str(row[0] or "on the exclusion list")
+    return None
+
+
+def _called_before(tx: Tx, number: str, programme: str, contact: str | None) -> bool:
+    called = exists().where(
+        contacts.c.number == number,
+        contacts.c.programme == programme,
+        contacts.c.attempts > 0,
+        contacts.c.id != (contact or ""),
+    )
+    return bool(tx.execute(select(called)).scalar())
+
+
+def row_of(known: Subscriber) -> dict[str, Any]:
+    """A subscriber as a row that `lists.build` takes."""
+    plain = (
+        "number",
+        "payment",
+        "device",
+        "region",
+        "status",
+        "vlr",
+        "segment",
+        "tariff",
+        "balance",
+        "consent",
+    )
+    row = {name: getattr(known, name) for name in plain}
+    for name in ("arpu", "arpu_data", "arpu_voice"):
+        row |= {f"{name}_{month}": value for month, value in enumerate(getattr(known, name), start=1)}
+    return row | {
+        "activated_on": known.activated_on.isoformat() if known.activated_on else None,
+        "packages": _written(known.packages),
+        "flags": _written(known.flags),
+    }
+
+
+def _subscriber(number: str, row: tuple[Any, ...] | None) -> Subscriber | None:
+    if row is None:
+        return None
+    named = dict(zip(lists.COLUMNS["subscribers"], row, strict=True))
+    plain = ("payment", "device", "region", "status", "segment", "tariff", "balance")
+    return Subscriber(
+        number=number,
+        vlr=None if named["vlr"] is None else bool(named["vlr"]),
+        activated_on=date.fromisoformat(named["activated_on"]) if named["activated_on"] else None,
+        arpu=(named["arpu_1"], named["arpu_2"], named["arpu_3"]),
+        arpu_data=(named["arpu_data_1"], named["arpu_data_2"], named["arpu_data_3"]),
+        arpu_voice=(named["arpu_voice_1"], named["arpu_voice_2"], named["arpu_voice_3"]),
+        packages=_set_of(named["packages"]),
+        flags=_set_of(named["flags"]),
+        consent=named["consent"] or None,
+        **{name: named[name] for name in plain},
+    )
+
+
+def _written(names: frozenset[str] | None) -> str | None:
+    return None if names is None else ";".join(sorted(names))
+
+
+def _set_of(written: str | None) -> frozenset[str] | None:
+    """NULL is unknown, an empty text is known to be none."""
+    return None if written is None else frozenset(name for name in written.split(";") if name)

@@ -1,0 +1,239 @@
+"""Which SMS are to go out, and how far is each?
+
+due -> sending -> accepted -> delivered | failed | unknown | dropped.
+
+A message's state is what its parts say (store/parts.py). Each arrow is committed before the bytes leave.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, and_, delete, exists, func, or_, select, update
+from sqlalchemy.orm import aliased
+
+from core.after_call import NewMessage
+from core.campaigns import Class
+from store.schema import message_parts, messages
+from store.times import moment, us, us_or_none
+from store.tx import Tx, word
+
+#: A message that waits for another one (`after`) goes once that one is in one of these.
+SETTLED = ("accepted", "delivered", "failed", "unknown", "dropped")
+
+
+@dataclass(frozen=True)
+class Message:
+    """A message as the gateway sees it."""
+
+    id: str
+    key: str
+    programme: str | None
+    class_: Class
+    kind: str
+    policy: str  #: once, at_least_once
+    number: str
+    sender: str
+    text: str
+    state: str
+    at: datetime
+    due_at: datetime
+    valid_until: datetime | None
+    tries: int  #: times handed to an SMSC so far
+    parts: int | None
+    bind: str | None
+    sent_parts: frozenset[int] = frozenset()  #: of an earlier try, accepted: not to be sent again
+
+
+def id_of(key: str) -> str:
+    """The id of the message with this key; a key may name a number, an id stands in every log."""
+    return "sms-" + hashlib.sha256(key.encode()).hexdigest()[:20]
+
+
+def add(tx: Tx, new: NewMessage, *, now: datetime) -> bool:
+    """Write a message as due, or as dropped when `new` says so. False: its key is there already."""
+    values = {
+        "id": id_of(new.key),
+        "key": new.key,
+        "programme": new.programme,
+        "class": new.class_,
+        "kind": new.kind,
+        "policy": new.policy,
+        "number": new.number,
+        "sender": new.sender,
+        "text": new.text,
+        "state": new.state,
+        "reason": new.reason,
+        "after": None if new.after is None else id_of(new.after),
+        "at": us(now),
+        "due_at": us(new.due_at),
+        "valid_until": us_or_none(new.valid_until),
+    }
+    if not tx.insert_new(messages, values):
+        return False
+    tx.wake("messages")
+    return True
+
+
+def due(tx: Tx, *, now: datetime, limit: int, programmes_held: tuple[str, ...] = ()) -> tuple[Message, ...]:
+    """Messages that may be looked at for sending now, in order within each number.
+
+    Left out: those that wait for another message, and advertising of the programmes that a pause holds
+    ("*": all).
+    The caller asks `may_send` for each and answers with mark_sending, postpone or drop in this transaction.
+    """
+    before = aliased(messages)
+    waits = exists().where(before.c.id == messages.c.after, before.c.state.not_in(SETTLED))
+    chosen = (
+        select(messages)
+        .where(messages.c.state == word("due"), messages.c.due_at <= us(now), ~waits)
+        .order_by(messages.c.due_at, messages.c.at, messages.c.id)
+        .limit(limit)
+        .with_for_update(skip_locked=True, of=messages)
+    )
+    if programmes_held:
+        advertising = messages.c["class"] == "advertising"
+        held = advertising if "*" in programmes_held else and_(advertising, _of(programmes_held))
+        chosen = chosen.where(~held)
+    rows = tx.execute(chosen).all()
+    sent = _sent_parts(tx, [row.id for row in rows if row.parts is not None])
+    return tuple(_message(row, sent.get(row.id, frozenset())) for row in rows)
+
+
+def _of(programmes: tuple[str, ...]) -> Any:
+    return func.coalesce(messages.c.programme, "").in_(programmes)
+
+
+def _sent_parts(tx: Tx, ids: list[str]) -> dict[str, frozenset[int]]:
+    if not ids:
+        return {}
+    rows = tx.execute(
+        select(message_parts.c.message, message_parts.c.part).where(
+            message_parts.c.message.in_(ids), message_parts.c.state.in_(("accepted", "delivered"))
+        )
+    )
+    found: dict[str, set[int]] = {}
+    for row in rows:
+        found.setdefault(row.message, set()).add(row.part)
+    return {message: frozenset(parts) for message, parts in found.items()}
+
+
+def next_due_at(tx: Tx) -> datetime | None:
+    """When the next message will be due."""
+    return moment(
+        tx.execute(select(func.min(messages.c.due_at)).where(messages.c.state == word("due"))).scalar()
+    )
+
+
+def mark_sending(tx: Tx, *, id: str, parts: int, bind: str, at: datetime) -> bool:
+    """due -> sending: the bytes may leave after the commit. False: it is not due any more (withdrawn, taken).
+
+    Parts that an earlier try had accepted stay as they are.
+    """
+    marked = update(messages).where(messages.c.id == id, messages.c.state == word("due"))
+    values = {"state": "sending", "sending_at": us(at), "bind": bind, "parts": parts}
+    if tx.execute(marked.values(values | {"tries": messages.c.tries + 1})).rowcount != 1:
+        return False
+    for part in range(1, parts + 1):
+        row = {"message": id, "part": part, "state": "sending", "bind": bind, "at": us(at)}
+        tx.insert_new(message_parts, row)
+    return True
+
+
+def requeue(
+    tx: Tx, *, id: str, unwritten: tuple[int, ...] | None = None, due_at: datetime | None = None
+) -> bool:
+    """Marked, but these parts (None: all) were not written to any connection: due again, as if never tried.
+
+    Parts that were written keep what is known of them. False: the message is not in sending.
+    """
+    again = update(messages).where(messages.c.id == id, messages.c.state == word("sending"))
+    values: dict[str, Any] = {"state": "due"} | ({} if due_at is None else {"due_at": us(due_at)})
+    if unwritten is None:
+        values |= {"tries": messages.c.tries - 1}
+    if tx.execute(again.values(values)).rowcount != 1:
+        return False
+    gone = delete(message_parts).where(message_parts.c.message == id, message_parts.c.state == "sending")
+    tx.execute(gone if unwritten is None else gone.where(message_parts.c.part.in_(unwritten)))
+    tx.wake("messages")
+    return True
+
+
+def postpone(tx: Tx, *, id: str, due_at: datetime) -> bool:
+    """Not now, but later (outside its window, paused, cap reached). False: it is not due any more."""
+    later = update(messages).where(messages.c.id == id, messages.c.state == word("due"))
+    return tx.execute(later.values(due_at=us(due_at))).rowcount == 1
+
+
+def drop(tx: Tx, *, id: str, reason: str) -> bool:
+    """It will not be sent, and why. False: it is not due any more."""
+    dropped = update(messages).where(messages.c.id == id, messages.c.state == word("due"))
+    if tx.execute(dropped.values(state="dropped", reason=reason)).rowcount != 1:
+        return False
+    tx.wake("messages")  # one may have waited for it
+    return True
+
+
+def sending_after_crash(tx: Tx, *, now: datetime, tries: int) -> tuple[int, int]:
+    """What was being sent by a process that is no more: its fate is not known.
+
+    Policy `once` becomes unknown and stays so; `at_least_once` goes again while it was tried fewer than
+    `tries` times. Returns how many (became unknown, are due again).
+    """
+    return _fate_unknown(
+        tx, or_(messages.c.state == word("sending")), now, tries, "the program ended meanwhile"
+    )
+
+
+def again_after_hold(tx: Tx, *, now: datetime, before: datetime, tries: int) -> int:
+    """Unknown `at_least_once` messages sent before `before` without a receipt: due again. How many."""
+    held = and_(
+        messages.c.state == word("unknown"),
+        messages.c.sending_at < us(before),
+        messages.c.policy == "at_least_once",
+    )
+    return _fate_unknown(tx, held, now, tries, "no proof within the hold time")[1]
+
+
+def _fate_unknown(tx: Tx, which: Any, now: datetime, tries: int, reason: str) -> tuple[int, int]:
+    rows = tx.execute(select(messages.c.id, messages.c.policy, messages.c.tries).where(which)).all()
+    again = [row.id for row in rows if row.policy == "at_least_once" and row.tries < tries]
+    lost = [row.id for row in rows if row.id not in set(again)]
+    for ids, values in (
+        (again, {"state": "due", "due_at": us(now), "reason": f"sent again: {reason}"}),
+        (lost, {"state": "unknown", "reason": reason}),
+    ):
+        for id in ids:
+            tx.execute(update(messages).where(messages.c.id == id).values(values))
+            still = message_parts.c.state.in_(("sending", "unknown"))
+            parts = and_(message_parts.c.message == id, still)
+            if ids is again:
+                tx.execute(delete(message_parts).where(parts))
+            else:
+                tx.execute(update(message_parts).where(parts).values(state="unknown", at=us(now)))
+    if rows:
+        tx.wake("messages")
+    return len(lost), len(again)
+
+
+def _message(row: Row[Any], sent: frozenset[int]) -> Message:
+    return Message(
+        id=row.id,
+        key=row.key,
+        programme=row.programme,
+        class_=row._mapping["class"],
+        kind=row.kind,
+        policy=row.policy,
+        number=row.number,
+        sender=row.sender,
+        text=row.text,
+        state=row.state,
+        at=moment(row.at),
+        due_at=moment(row.due_at),
+        valid_until=moment(row.valid_until),
+        tries=row.tries,
+        parts=row.parts,
+        bind=row.bind,
+        sent_parts=sent,
+    )

@@ -1,0 +1,74 @@
+"""What holds for a number whatever the programme: its lock, and its refusal of advertising (R6, O21)."""
+
+from datetime import datetime
+
+from sqlalchemy import select, update
+
+from store.schema import contacts, messages, numbers, triggers
+from store.times import us
+from store.tx import Tx, word
+
+
+def lock(tx: Tx, *, number: str) -> None:
+    """Nobody else decides about this number until this transaction ends.
+
+    To be taken before `facts_for` by whoever reserves a contact or a message: two controllers that ask at the
+    same instant call once (R7). SQLite has one writer and needs no lock.
+    """
+    if tx.on_postgres:
+        tx.insert_new(numbers, {"number": number})
+        tx.execute(select(numbers.c.number).where(numbers.c.number == number).with_for_update())
+
+
+def refuse(tx: Tx, *, number: str, at: datetime, via: str, ref: str | None) -> bool:
+    """R6: from this moment no more advertising; what is queued is withdrawn, the first refusal stands.
+
+    `via`: key, sms, console or cli; `ref`: the call or message that carried it. Withdraws advertising
+    messages and contacts that are still due, in this same transaction. True: it is the first refusal.
+    """
+    tx.insert_new(numbers, {"number": number})
+    first = tx.execute(
+        update(numbers)
+        .where(numbers.c.number == number, numbers.c.refused_at.is_(None))
+        .values(refused_at=us(at), refused_via=via, refused_ref=ref)
+    ).rowcount
+    tx.execute(
+        update(messages)
+        .where(messages.c.state == word("due"), messages.c.number == number)
+        .where(messages.c["class"] == "advertising")
+        .values(state="dropped", reason="R6: the subscriber refused advertising")
+    )
+    _withdraw_contacts(tx, number, us(at))
+    tx.wake("messages")
+    return first == 1
+
+
+def refused_by_another(tx: Tx, *, number: str, ref: str) -> bool:
+    """Whether a refusal stands that this call or message did not bring: it was confirmed before."""
+    row = tx.execute(select(numbers).where(numbers.c.number == number)).one_or_none()
+    return row is not None and row.refused_at is not None and row.refused_ref != ref
+
+
+def _withdraw_contacts(tx: Tx, number: str, at: int) -> None:
+    due = (contacts.c.number == number, contacts.c.state == word("due"), contacts.c["class"] == "advertising")
+    withdrawn = tx.execute(select(contacts.c.id, contacts.c.trigger).where(*due)).all()
+    if not withdrawn:
+        return
+    reason = "R6: the subscriber refused advertising"
+    tx.execute(update(contacts).where(*due).values(state="done", reason=reason, ended_at=at))
+    tx.execute(
+        update(triggers)
+        .where(triggers.c.id.in_([row.trigger for row in withdrawn if row.trigger]))
+        .where(triggers.c.fate.is_(None))
+        .values(state="done", fate="refused_by_rule", rule=reason)
+    )
+
+
+def allow_again(tx: Tx, *, number: str) -> bool:
+    """The subscriber takes the refusal back, as a person recorded it. Returns whether there was one."""
+    withdrawn = (
+        update(numbers)
+        .where(numbers.c.number == number, numbers.c.refused_at.is_not(None))
+        .values(refused_at=None, refused_via=None, refused_ref=None)
+    )
+    return tx.execute(withdrawn).rowcount == 1

@@ -1,0 +1,155 @@
+"""What was asked of the package system, and with what result?
+
+due -> asked -> registered | refused | failed | unknown.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from sqlalchemy import Row, select, update
+
+from core.after_call import NewMessage, NewRegistration
+from store import messages
+from store.schema import calls, contacts, registrations
+from store.times import moment, us
+from store.tx import Tx, word
+
+Result = Literal["registered", "refused", "failed", "unknown"]
+
+
+@dataclass(frozen=True)
+class Registration:
+    """A registration that is to be asked for. `id` is the idempotency key."""
+
+    id: str
+    call: str
+    contact: str | None
+    programme: str
+    version: str
+    number: str
+    package: str
+    offer: str  #: key of the offer in the campaign
+    state: str
+    tries: int  #: times asked, a claimed one included
+    at: datetime
+    due_at: datetime
+
+
+def id_of(call_id: str) -> str:
+    """One call registers at most once: its registration is named after it."""
+    return f"reg-{call_id}"
+
+
+def add(tx: Tx, *, call_id: str, new: NewRegistration, now: datetime) -> bool:
+    """Write what a call decided as due. False: this call has its registration already."""
+    joined = calls.join(contacts, contacts.c.id == calls.c.contact)
+    chosen = select(calls.c.programme, calls.c.number, contacts.c.version).select_from(joined)
+    row = tx.execute(chosen.where(calls.c.id == call_id)).one()
+    values = {
+        "id": id_of(call_id),
+        "call": call_id,
+        "programme": row.programme,
+        "version": row.version,
+        "number": row.number,
+        "package": new.package,
+        "offer": new.offer,
+        "state": "due",
+        "at": us(now),
+        "due_at": us(now),
+    }
+    tx.wake("registrations")
+    return tx.insert_new(registrations, values)
+
+
+def claim_due(tx: Tx, *, now: datetime, limit: int) -> tuple[Registration, ...]:
+    """Take what is due for asking: due -> asked, one try more. Committed before the bytes leave."""
+    chosen = (
+        _selected()
+        .where(registrations.c.state == word("due"), registrations.c.due_at <= us(now))
+        .order_by(registrations.c.due_at)
+        .limit(limit)
+        .with_for_update(skip_locked=True, of=registrations)
+    )
+    rows = tx.execute(chosen).all()
+    if rows:
+        tx.execute(
+            update(registrations)
+            .where(registrations.c.id.in_([row.id for row in rows]))
+            .values(state="asked", asked_at=us(now), tries=registrations.c.tries + 1)
+        )
+    return tuple(_registration(row, asked_now=True) for row in rows)
+
+
+def _selected() -> Any:
+    joined = registrations.outerjoin(calls, calls.c.id == registrations.c.call)
+    return select(registrations, calls.c.contact).select_from(joined)
+
+
+def again(tx: Tx, *, id: str, due_at: datetime, reason: str) -> bool:
+    """It was asked and may be asked again with the same key, not before `due_at`. False: it is not asked."""
+    asked = update(registrations).where(registrations.c.id == id, registrations.c.state == word("asked"))
+    if tx.execute(asked.values(state="due", due_at=us(due_at), reason=reason)).rowcount != 1:
+        return False
+    tx.wake("registrations")
+    return True
+
+
+def settle(
+    tx: Tx,
+    *,
+    id: str,
+    state: Result,
+    reference: str | None = None,
+    reason: str | None = None,
+    message: str | None = None,
+    new_messages: tuple[NewMessage, ...] = (),
+    now: datetime,
+) -> bool:
+    """Write the result and the messages that follow it, once. False: it had a result, nothing is changed.
+
+    `message`: the registration system's own text (SMS2). An `unknown` may later become known.
+    """
+    values = {
+        "state": state,
+        "ended_at": us(now),
+        "reference": reference,
+        "reason": reason,
+        "message": message,
+    }
+    open_ = registrations.c.state.in_(["due", "asked", "unknown"])
+    unsettled = update(registrations).where(registrations.c.id == id, open_, registrations.c.state != state)
+    if tx.execute(unsettled.values(values)).rowcount != 1:
+        return False
+    for each in new_messages:
+        messages.add(tx, each, now=now)
+    return True
+
+
+def open_after_crash(tx: Tx) -> tuple[Registration, ...]:
+    """What was asked by a process that is no more: the caller asks again with its key or says unknown."""
+    chosen = _selected().where(registrations.c.state == word("asked")).order_by(registrations.c.asked_at)
+    return tuple(_registration(row) for row in tx.execute(chosen))
+
+
+def next_due_at(tx: Tx) -> datetime | None:
+    """When the next registration will be due."""
+    waiting = select(registrations.c.due_at).where(registrations.c.state == word("due"))
+    return moment(tx.execute(waiting.order_by(registrations.c.due_at).limit(1)).scalar())
+
+
+def _registration(row: Row[Any], *, asked_now: bool = False) -> Registration:
+    return Registration(
+        id=row.id,
+        call=row.call,
+        contact=row.contact,
+        programme=row.programme,
+        version=row.version,
+        number=row.number,
+        package=row.package,
+        offer=row.offer,
+        state="asked" if asked_now else row.state,
+        tries=row.tries + asked_now,
+        at=moment(row.at),
+        due_at=moment(row.due_at),
+    )

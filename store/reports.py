@@ -1,0 +1,136 @@
+"""What did a programme achieve, and what is the system doing now? For `mai report` and `mai status`."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, func, select
+
+from store import lists, settings
+from store.schema import calls, contacts, messages, registrations, triggers
+from store.times import iso, us
+from store.tx import Tx, word
+
+
+def report(tx: Tx, *, programme: str) -> dict[str, Any]:
+    """Counts of a programme: events by fate, contacts by state, outcomes of contacts and of calls,
+    registrations and messages by state, and the time from top-up to ringing in seconds (O20)."""
+    return {
+        "programme": programme,
+        "triggers": _count(tx, triggers, triggers.c.fate, programme),
+        "refused_by": _count(tx, triggers, triggers.c.rule, programme),
+        "contacts": _count(tx, contacts, contacts.c.state, programme),
+        "outcomes": _count(tx, contacts, contacts.c.outcome, programme),
+        "calls": _count(tx, calls, calls.c.outcome, programme),
+        "registrations": _count(tx, registrations, registrations.c.state, programme),
+        "messages": _messages(tx, programme),
+        "topup_to_ringing_s": ringing(tx, programme=programme),
+    }
+
+
+def _count(tx: Tx, table: Any, by: ColumnElement[Any], programme: str) -> dict[str, int]:
+    chosen = select(by.label("value"), func.count().label("counted")).where(
+        table.c.programme == programme, by.is_not(None)
+    )
+    return {str(row.value): row.counted for row in tx.execute(chosen.group_by(by).order_by(by))}
+
+
+def _messages(tx: Tx, programme: str) -> dict[str, dict[str, int]]:
+    by = (messages.c.kind, messages.c.state)
+    chosen = (
+        select(*by, func.count().label("counted"))
+        .where(messages.c.programme == programme)
+        .group_by(*by)
+        .order_by(*by)
+    )
+    found: dict[str, dict[str, int]] = {}
+    for row in tx.execute(chosen):
+        found.setdefault(row.kind, {})[row.state] = row.counted
+    return found
+
+
+def ringing(tx: Tx, *, programme: str) -> dict[str, Any]:
+    """From a top-up's receipt to the first 18x of its first call: count, and p50 and p99 in seconds (nearest
+    rank; null when there is none)."""
+    first = (
+        select(calls.c.trigger, func.min(calls.c.rang_at).label("rang_at"))
+        .where(calls.c.programme == programme, calls.c.rang_at.is_not(None))
+        .group_by(calls.c.trigger)
+        .subquery()
+    )
+    took = (first.c.rang_at - triggers.c.received_at).label("took")
+    measured = (
+        select(took)
+        .select_from(first.join(triggers, triggers.c.id == first.c.trigger))
+        .where(triggers.c.kind == "topup")
+    )
+    count = tx.execute(select(func.count()).select_from(measured.subquery())).scalar_one()
+    result: dict[str, Any] = {"count": count, "p50": None, "p99": None}
+    for name, percent in (("p50", 50), ("p99", 99)) if count else ():
+        rank = -(-count * percent // 100)
+        value = tx.execute(measured.order_by(took).offset(rank - 1).limit(1)).scalar_one()
+        result[name] = value / 1_000_000
+    return result
+
+
+def status(tx: Tx, *, now: datetime) -> dict[str, Any]:
+    """What is up and what waits, what is paused and wrong, and which lists are in force."""
+    running = {"dialing": 0, "up": 0}
+    open_ = calls.c.state.in_([word("dialing"), word("up")])
+    for row in tx.execute(
+        select(calls.c.state, func.count().label("counted")).where(open_).group_by(calls.c.state)
+    ):
+        running[row.state] = row.counted
+    return {
+        "calls": running,
+        "triggers_new": _waiting(tx, triggers, triggers.c.received_at, now, "new")[0],
+        **{name: _due(tx, table, now) for name, table in _QUEUES.items()},
+        "sending": _number(tx, messages, "sending"),
+        "asked": _number(tx, registrations, "asked"),
+        "unknown": {"calls": _number(tx, calls, "unknown"), "messages": _number(tx, messages, "unknown")},
+        "paused": [
+            {"programme": each.programme, "by": each.by, "at": each.at.isoformat()}
+            for each in settings.paused(tx)
+        ],
+        "alarms": [
+            {"name": each.name, "text": each.text, "since": each.since.isoformat()}
+            for each in settings.standing_alarms(tx)
+        ],
+        "lists": [_list(each) for each in lists.in_force(tx).values()],
+    }
+
+
+_QUEUES = {"contacts": contacts, "registrations": registrations, "messages": messages}
+
+
+def _due(tx: Tx, table: Any, now: datetime) -> dict[str, Any]:
+    due, later, oldest = _waiting(tx, table, table.c.due_at, now, "due")
+    return {"due": due, "later": later, "oldest_due_at": iso(oldest)}
+
+
+def _waiting(tx: Tx, table: Any, time: Any, now: datetime, state: str) -> tuple[int, int, int | None]:
+    """How many wait now, how many for later, and since when the first waits."""
+    ready = func.count().filter(time <= us(now))
+    chosen = select(ready.label("ready"), func.count().label("every"), func.min(time).label("oldest")).where(
+        table.c.state == word(state)
+    )
+    row = tx.execute(chosen).one()
+    return row.ready, row.every - row.ready, row.oldest
+
+
+def _number(tx: Tx, table: Any, state: str) -> int:
+    counted: int = tx.execute(
+        select(func.count()).select_from(table).where(table.c.state == word(state))
+    ).scalar_one()
+    return counted
+
+
+def _list(each: lists.InForce) -> dict[str, Any]:
+    return {
+        "kind": each.kind,
+        "programme": each.programme or None,
+        "version": each.state.version,
+        "rows": each.state.rows,
+        "rows_before": each.state.rows_before,
+        "imported_at": each.state.imported_at.isoformat(),
+        "source": each.source,
+    }

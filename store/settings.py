@@ -1,0 +1,87 @@
+"""What small things does this installation remember? Its clock's offset, cursors, pauses, alarms."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import delete, or_, select, update
+
+from store.schema import alarms, pauses, settings
+from store.times import moment, us
+from store.tx import Tx
+
+ALL = "*"  #: a pause of every programme
+
+
+@dataclass(frozen=True)
+class Alarm:
+    """Something a person should look at."""
+
+    name: str
+    text: str
+    since: datetime
+
+
+@dataclass(frozen=True)
+class Pause:
+    programme: str  #: ALL: every programme
+    by: str
+    at: datetime
+
+
+def get(tx: Tx, name: str) -> Any:
+    """A remembered value (JSON); None: nothing remembered."""
+    return tx.execute(select(settings.c.value).where(settings.c.name == name)).scalar_one_or_none()
+
+
+def put(tx: Tx, name: str, value: Any) -> None:
+    tx.put(settings, {"name": name, "value": value}, key=["name"])
+
+
+def raise_alarm(tx: Tx, *, name: str, text: str, now: datetime) -> bool:
+    """Something is wrong from now on. False: it was known (its text is brought up to date)."""
+    if tx.insert_new(alarms, {"name": name, "text": text, "since": us(now)}):
+        return True
+    over = update(alarms).where(alarms.c.name == name, alarms.c.until.is_not(None))
+    if tx.execute(over.values(text=text, since=us(now), until=None)).rowcount == 1:
+        return True
+    tx.execute(update(alarms).where(alarms.c.name == name, alarms.c.text != text).values(text=text))
+    return False
+
+
+def clear_alarm(tx: Tx, *, name: str, now: datetime) -> bool:
+    """It is well again. False: there was no such alarm."""
+    standing = update(alarms).where(alarms.c.name == name, alarms.c.until.is_(None))
+    return tx.execute(standing.values(until=us(now))).rowcount == 1
+
+
+def standing_alarms(tx: Tx) -> tuple[Alarm, ...]:
+    """What is wrong now, the oldest first."""
+    rows = tx.execute(select(alarms).where(alarms.c.until.is_(None)).order_by(alarms.c.since))
+    return tuple(Alarm(row.name, row.text, moment(row.since)) for row in rows)
+
+
+def pause(tx: Tx, *, programme: str, by: str, now: datetime) -> bool:
+    """Start no call and hold advertising SMS of this programme (ALL: of every one). False: it was paused."""
+    tx.wake("pauses")
+    return tx.insert_new(pauses, {"programme": programme, "by": by, "at": us(now)})
+
+
+def resume(tx: Tx, *, programme: str) -> bool:
+    """Go on; ALL lifts every pause. False: nothing was paused."""
+    tx.wake("pauses", "contacts", "messages")
+    lifted = delete(pauses) if programme == ALL else delete(pauses).where(pauses.c.programme == programme)
+    return tx.execute(lifted).rowcount > 0
+
+
+def paused(tx: Tx) -> tuple[Pause, ...]:
+    """Every pause that stands."""
+    rows = tx.execute(select(pauses).order_by(pauses.c.at))
+    return tuple(Pause(row.programme, row.by, moment(row.at)) for row in rows)
+
+
+def paused_by(tx: Tx, *, programme: str) -> str | None:
+    """Who paused this programme or all, in a sentence's words; None: it runs."""
+    chosen = select(pauses).where(or_(pauses.c.programme == programme, pauses.c.programme == ALL))
+    row = tx.execute(chosen.order_by(pauses.c.at).limit(1)).one_or_none()
+    return row.by if row else None

@@ -1,0 +1,137 @@
+"""Which events came, and what became of each? Stored before they are acknowledged; repeating is harmless."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal, cast
+
+from sqlalchemy import Row, select, update
+
+from core.facts import Event
+from store.schema import triggers
+from store.times import moment, us
+from store.tx import Tx, word
+
+Stored = Literal["stored", "repeated", "conflict"]
+Fate = Literal["called", "refused_by_rule", "stale", "out_of_window", "unknown_number", "invalid"]
+
+
+@dataclass(frozen=True)
+class Trigger:
+    """An event that is still to be planned. `only_programme`: for one programme (a test call, a list)."""
+
+    event: Event
+    kind: str  #: topup, list or test
+    received_at: datetime
+    only_programme: str | None
+
+
+def add(
+    tx: Tx, *, event: Event, received_at: datetime, only_programme: str | None = None, kind: str | None = None
+) -> Stored:
+    """Store an event under its id. "conflict": this id came before with another content, and that one stands.
+
+    An event whose own time is the time of receipt had none: then times are not compared. A row that was
+    invalid is replaced: its sender has put it right.
+    """
+    row = {
+        "id": event.id,
+        "kind": kind or event.kind,
+        "number": event.number,
+        "amount": event.amount,
+        "at": us(event.at),
+        "received_at": us(received_at),
+        "state": "new",
+        "only_programme": only_programme,
+    }
+    if tx.insert_new(triggers, row):
+        tx.wake("triggers")
+        return "stored"
+    old = tx.execute(select(triggers).where(triggers.c.id == event.id)).one()
+    if old.fate == "invalid":
+        tx.execute(
+            update(triggers).where(triggers.c.id == event.id).values(row | {"fate": None, "rule": None})
+        )
+        tx.wake("triggers")
+        return "stored"
+    return "repeated" if _same(old, row) else "conflict"
+
+
+def _same(old: Row[Any], row: dict[str, Any]) -> bool:
+    timed = old.at != old.received_at and row["at"] != row["received_at"]
+    compared = ("kind", "number", "amount", "only_programme", *(("at",) if timed else ()))
+    return all(old._mapping[name] == row[name] for name in compared)
+
+
+def add_invalid(
+    tx: Tx,
+    *,
+    id: str,
+    kind: str,
+    number: str,
+    amount: int | None,
+    at: datetime,
+    received_at: datetime,
+    reason: str,
+) -> Stored:
+    """Store an event that cannot be one (a malformed number, a negative amount), for the log of triggers.
+
+    An id that is already there is left alone ("repeated").
+    """
+    row = {
+        "id": id,
+        "kind": kind,
+        "number": number[:40],
+        "amount": amount,
+        "at": us(at),
+        "received_at": us(received_at),
+        "state": "done",
+        "fate": "invalid",
+        "rule": reason,
+    }
+    return "stored" if tx.insert_new(triggers, row) else "repeated"
+
+
+def new(tx: Tx, *, limit: int) -> tuple[Trigger, ...]:
+    """Events that nobody has planned yet, the oldest receipt first."""
+    chosen = (
+        select(triggers).where(triggers.c.state == word("new")).order_by(triggers.c.received_at).limit(limit)
+    )
+    return tuple(_trigger(row) for row in tx.execute(chosen))
+
+
+def _trigger(row: Row[Any]) -> Trigger:
+    kind = "list" if row.kind == "list" else "topup"
+    event = Event(row.id, cast(Literal["topup", "list"], kind), row.number, moment(row.at), row.amount)
+    return Trigger(event, row.kind, moment(row.received_at), row.only_programme)
+
+
+def event_of(tx: Tx, *, id: str) -> Event | None:
+    """The event of a contact, for the rules that look at it."""
+    row = tx.execute(select(triggers).where(triggers.c.id == id)).one_or_none()
+    return _trigger(row).event if row else None
+
+
+def planned(tx: Tx, *, id: str, programme: str) -> bool:
+    """A contact of this programme was made of it. False: it was not new any more."""
+    made = update(triggers).where(triggers.c.id == id, triggers.c.state == word("new"))
+    return tx.execute(made.values(state="planned", programme=programme)).rowcount == 1
+
+
+def settle(
+    tx: Tx,
+    *,
+    id: str,
+    fate: Fate,
+    rule: str | None = None,
+    programme: str | None = None,
+    call: str | None = None,
+) -> bool:
+    """What became of it, once: the first fate stands. False: it had one."""
+    values = {"state": "done", "fate": fate, "rule": rule, "programme": programme, "call": call}
+    given = {name: value for name, value in values.items() if value is not None}
+    return (
+        tx.execute(
+            update(triggers).where(triggers.c.id == id, triggers.c.fate.is_(None)).values(given)
+        ).rowcount
+        == 1
+    )

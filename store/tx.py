@@ -1,0 +1,62 @@
+"""What does a function see that reads or writes the store? One transaction, the same on both engines."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from sqlalchemy import Connection, CursorResult, Executable, Table, literal_column
+from sqlalchemy.dialects import postgresql, sqlite
+
+#: What a program can wait for; a writer says `tx.wake("messages")` and the sleepers look after the commit.
+Kind = Literal["triggers", "contacts", "registrations", "messages", "lists", "pauses"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+
+
+class Tx:
+    """One function's view of a transaction. `lists`: the folder of the big read-only files."""
+
+    __slots__ = ("connection", "kinds", "lists")
+
+    def __init__(self, connection: Connection, lists: Path) -> None:
+        self.connection = connection
+        self.lists = lists
+        self.kinds: set[Kind] = set()
+
+    @property
+    def on_postgres(self) -> bool:
+        return self.connection.dialect.name == "postgresql"
+
+    def execute(self, statement: Executable, values: Any = None) -> CursorResult[Any]:
+        return self.connection.execute(statement, values)
+
+    def wake(self, *kinds: Kind) -> None:
+        """Wake who waits for these kinds, after the commit; nothing when this function fails."""
+        self.kinds.update(kinds)
+
+    def insert_new(self, table: Table, values: Mapping[str, Any]) -> bool:
+        """Insert a row unless one of its unique keys is taken. Returns whether it was inserted."""
+        return self.execute(self._insert(table).on_conflict_do_nothing(), dict(values)).rowcount == 1
+
+    def put(self, table: Table, values: Mapping[str, Any], *, key: Iterable[str]) -> None:
+        """Insert a row, or overwrite these values of the row that has this key."""
+        keys = list(key)
+        insert = self._insert(table)
+        changed = {name: insert.excluded[name] for name in values if name not in keys}
+        self.execute(insert.on_conflict_do_update(index_elements=keys, set_=changed), dict(values))
+
+    def _insert(self, table: Table) -> sqlite.Insert | postgresql.Insert:
+        return postgresql.insert(table) if self.on_postgres else sqlite.insert(table)
+
+
+def word(constant: str) -> Any:
+    """One of our own state words as a literal in the SQL text.
+
+    A partial index (`WHERE state = 'due'`) serves only a query that names the word, not a parameter.
+    """
+    if not constant.isidentifier():
+        raise ValueError(f"{constant!r} is not one of our words")
+    return literal_column(f"'{constant}'")
+
+
+def words(*constants: str) -> list[Any]:
+    return [word(each) for each in constants]
