@@ -1,9 +1,9 @@
-"""How do we speak to one Asterisk over ARI? One websocket of events, a small pool of connections for requests.
+"""How do we speak to one Asterisk over ARI? One websocket of events, a few connections for requests.
 
-Knows nothing of ours. Facts it rests on: ids are chosen by the caller and listened to before the request is sent,
-because StasisStart may come before the answer to POST; events of a gap are lost, so after a reconnect every
-listener gets `Reconnected` and asks Asterisk what is left; a second client of the same application takes all
-events (ApplicationReplaced), so then we stop and say so loudly.
+Knows nothing of ours. Facts it rests on: ids are chosen by the caller and listened to before the request is
+sent, because StasisStart may come before the answer to POST; events of a gap are lost, so after a reconnect
+every listener gets `Reconnected` and asks Asterisk what is left; a second client of the same application
+takes all events (ApplicationReplaced), so then we stop and say so loudly.
 """
 
 import asyncio
@@ -48,10 +48,17 @@ class AriRefused(Exception):
 
 
 class Ari:
-    """The connection to one Asterisk. Use as `async with Ari(…) as ari`; it connects by itself, again and again."""
+    """The connection to one Asterisk: `async with Ari(…) as ari`. It connects by itself, again and again."""
 
     def __init__(
-        self, url: str, user: str, password: str, *, app: str = "mai", name: str = "asterisk", deadline_s: float = 5.0
+        self,
+        url: str,
+        user: str,
+        password: str,
+        *,
+        app: str = "mai",
+        name: str = "asterisk",
+        deadline_s: float = 5.0,
     ) -> None:
         self.name, self.app = name, app
         self.state: State = "connecting"
@@ -76,7 +83,8 @@ class Ari:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        assert self._task and self._session
+        assert self._task
+        assert self._session
         self._task.cancel()
         with suppress(asyncio.CancelledError):
             await self._task
@@ -96,12 +104,16 @@ class Ari:
             del self._queues[channel]
 
     async def ready(self, timeout_s: float) -> None:
-        """Returns when events flow. Raises AriRefused at once when they never will, AriAway after `timeout_s`."""
+        """Returns when events flow. Raises AriRefused when they never will, AriAway after `timeout_s`."""
         try:
             async with asyncio.timeout(timeout_s), self._changed:
-                await self._changed.wait_for(lambda: self.state in ("connected", "refused", "replaced", "closed"))
+                await self._changed.wait_for(
+                    lambda: self.state in ("connected", "refused", "replaced", "closed")
+                )
         except TimeoutError:
-            raise AriAway(f"Asterisk {self.name} did not answer within {timeout_s:g} s at {self._url}", False) from None
+            raise AriAway(
+                f"Asterisk {self.name} did not answer within {timeout_s:g} s at {self._url}", False
+            ) from None
         if self.state != "connected":
             raise AriRefused(self.problem)
 
@@ -123,7 +135,7 @@ class Ari:
     ) -> Any:
         """One request, its answer decoded from JSON (None when empty).
 
-        `path` is given in parts, each quoted. Raises AriError when Asterisk says no, AriAway when it does not answer.
+        `path` is given in parts, each quoted. Raises AriError: Asterisk says no; AriAway: it is silent.
         """
         assert self._session, "use `async with`"
         url = "/".join([self._url, *(quote(part, safe="") for part in path)])
@@ -133,7 +145,9 @@ class Ari:
         except aiohttp.ClientConnectorError as error:
             raise AriAway(f"Asterisk {self.name}: {error.strerror or error}", sent=False) from error
         except (aiohttp.ClientError, TimeoutError) as error:
-            raise AriAway(f"Asterisk {self.name}: {type(error).__name__} {error}".rstrip(), sent=True) from error
+            raise AriAway(
+                f"Asterisk {self.name}: {type(error).__name__} {error}".rstrip(), sent=True
+            ) from error
         if answer.status >= 400:
             raise AriError(answer.status, _message(text) or answer.reason or "")
         try:
@@ -155,49 +169,55 @@ class Ari:
             self._log.error(self.problem)
 
     async def _stay_connected(self) -> None:
-        wait_s, connected_before = _FIRST_WAIT_S, False
-        assert self._session
-        while self.state != "replaced":
+        wait_s, before = _FIRST_WAIT_S, False
+        while True:
             try:
-                async with self._session.ws_connect(
-                    f"{self._url}/events",
-                    params={"app": self.app},
-                    heartbeat=10,
-                    max_msg_size=0,
-                    timeout=aiohttp.ClientWSTimeout(ws_close=1),
-                ) as socket:
-                    await self._become("connected")
-                    wait_s = _FIRST_WAIT_S
-                    if connected_before:
-                        self._tell_all("Reconnected")
-                    connected_before = True
-                    await self._receive(socket)
+                if await self._connected_once(again=before):
+                    return
+                wait_s, before = _FIRST_WAIT_S, True
+                await self._become("away")
+                self._tell_all("Lost")
             except aiohttp.WSServerHandshakeError as error:
                 await self._become("refused" if error.status in (401, 403) else "away")
             except (aiohttp.ClientError, TimeoutError, OSError):
                 await self._become("away")
-            if self.state == "connected":
-                await self._become("away")
-            self._tell_all("Lost")
-            if self.state != "replaced":
-                await asyncio.sleep(wait_s)
-                wait_s = min(wait_s * 2, _LONGEST_WAIT_S)
+            await asyncio.sleep(wait_s)
+            wait_s = min(wait_s * 2, _LONGEST_WAIT_S)
 
-    async def _receive(self, socket: aiohttp.ClientWebSocketResponse) -> None:
-        async for message in socket:
-            if message.type is not aiohttp.WSMsgType.TEXT:
-                continue
-            try:
-                event = json.loads(message.data)
-            except ValueError:
-                self._log.warning("an event that is not JSON", text=str(message.data)[:80])
-                continue
-            if event.get("type") == "ApplicationReplaced":
-                await self._become("replaced")
-                return
-            channel = channel_of(event)
-            if channel in self._queues:
-                self._queues[channel].put_nowait(event)
+    async def _connected_once(self, again: bool) -> bool:
+        """Take events until the websocket ends. True: another client took our application for good."""
+        assert self._session
+        async with self._session.ws_connect(
+            f"{self._url}/events",
+            params={"app": self.app},
+            heartbeat=10,
+            max_msg_size=0,
+            timeout=aiohttp.ClientWSTimeout(ws_close=1),
+        ) as socket:
+            await self._become("connected")
+            if again:
+                self._tell_all("Reconnected")
+            async for message in socket:
+                if (
+                    message.type is aiohttp.WSMsgType.TEXT
+                    and self._take(message.data) == "ApplicationReplaced"
+                ):
+                    await self._become("replaced")
+                    self._tell_all("Lost")
+                    return True
+        return False
+
+    def _take(self, text: str) -> str:
+        """Put one event where somebody listens; returns its type. What nobody listens to is dropped."""
+        try:
+            event = json.loads(text)
+        except ValueError:
+            self._log.warning("an event that is not JSON", text=text[:80])
+            return ""
+        channel = channel_of(event)
+        if channel in self._queues:
+            self._queues[channel].put_nowait(event)
+        return str(event.get("type", ""))
 
     def _tell_all(self, what: Literal["Lost", "Reconnected"]) -> None:
         for queue in self._queues.values():

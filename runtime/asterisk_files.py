@@ -1,7 +1,7 @@
 """What does our Asterisk read? dialplan/'s templates filled from config.yaml, into a private folder.
 
-Nothing that a person wrote in config.yaml can become syntax: every value passes `_plain`, which refuses what an
-Asterisk file could take for more than text.
+Nothing that a person wrote in config.yaml can become syntax: every value passes `_plain`, which refuses what
+an Asterisk file could take for more than text.
 """
 
 import hashlib
@@ -24,11 +24,15 @@ from core.config import Config, Node
 ANSWERED = ("9090",)
 #: What may stand in a name that an agent reads.
 _PLAIN_NAME = "A-Za-z0-9 .:/_-"
-_TEMPLATES = "asterisk modules logger http ari manager rtp pjsip extensions queues musiconhold cdr cel".split()
+_TEMPLATES = (
+    *("asterisk", "modules", "logger", "http", "ari", "manager", "rtp", "pjsip", "extensions"),
+    *("queues", "musiconhold", "cdr", "cel"),
+)
 #: Files without which Asterisk complains at start, although their defaults are what we want.
-_EMPTY = "acl ccss features indications pjproject queuerules udptl websocket_client".split()
+_EMPTY = ("acl", "ccss", "features", "indications", "pjproject", "queuerules", "udptl", "websocket_client")
 _MODULES = """
-res_timing_timerfd res_sorcery_config res_sorcery_memory res_sorcery_astdb res_http_websocket res_websocket_client
+res_timing_timerfd res_sorcery_config res_sorcery_memory res_sorcery_astdb res_http_websocket
+res_websocket_client
 res_pjproject res_pjsip res_pjsip_pubsub res_pjsip_session res_pjsip_sdp_rtp res_pjsip_caller_id res_pjsip_nat
 res_pjsip_rfc3326 res_pjsip_logger res_pjsip_registrar res_pjsip_authenticator_digest
 res_pjsip_outbound_authenticator_digest res_pjsip_endpoint_identifier_ip res_pjsip_endpoint_identifier_user
@@ -36,10 +40,12 @@ res_rtp_asterisk res_format_attr_opus chan_pjsip
 codec_alaw codec_ulaw codec_a_mu codec_g722 codec_gsm codec_resample codec_opus_open_source
 format_pcm format_wav format_sln format_gsm res_musiconhold
 bridge_simple bridge_native_rtp bridge_softmix bridge_holding
-pbx_config app_stack app_originate app_queue func_channel func_callerid func_strings func_timeout func_logic
+pbx_config
+app_exec app_stack app_originate app_queue func_channel func_callerid func_strings func_timeout func_logic
 func_global func_groupcount res_speech res_agi
 res_stasis res_stasis_answer res_stasis_playback res_stasis_recording res_stasis_snoop res_stasis_device_state
-res_ari res_ari_model res_ari_applications res_ari_asterisk res_ari_channels res_ari_events res_ari_playbacks
+res_ari res_ari_model res_ari_applications res_ari_asterisk res_ari_channels res_ari_events
+res_ari_playbacks
 app_stasis
 """
 _SYNTAX = re.compile(r"[\x00-\x1f\x7f;\[\]\"\\]|\$[{\[]|\A[>\s]|\s\Z")
@@ -88,7 +94,7 @@ def render(config: Config, node: Node, folder: Path, asterisk: Installed | None)
         keep_trailing_newline=True,
     )
     environment.filters |= {"secret": _secret, "host": _host, "literal": Markup}
-    made = {f"{name}.conf": "; Nothing set: the defaults hold.\n[general]\n" for name in _EMPTY}
+    made = {f"{name}.conf": "; Nothing set: the defaults hold.\n" for name in _EMPTY}
     for name in _TEMPLATES:
         if name != "asterisk" or asterisk:
             made[f"{name}.conf"] = environment.get_template(f"{name}.conf.j2").render(values)
@@ -96,7 +102,7 @@ def render(config: Config, node: Node, folder: Path, asterisk: Installed | None)
 
 
 def write(made: dict[str, str], folder: Path) -> str:
-    """Write the files into `folder`/etc (0700, files 0600: they hold secrets); returns the digest of their contents."""
+    """Write the files into `folder`/etc (0700, files 0600: they hold secrets); returns their digest."""
     for name in ("etc", "lib", "spool", "spool/recording", "run", "log"):
         (folder / name).mkdir(mode=0o700, parents=True, exist_ok=True)
     folder.chmod(0o700)
@@ -157,7 +163,9 @@ def _refuse_clashes(config: Config, node: Node) -> None:
                 f"trunk {trunk.name}: caller_id {trunk.caller_id!r} has a space, which From cannot carry"
             )
         if set(trunk.codecs) <= {"g729"}:
-            raise BadAsteriskConfig(f"trunk {trunk.name}: no prompt can be spoken in g729: add alaw or ulaw to codecs")
+            raise BadAsteriskConfig(
+                f"trunk {trunk.name}: no prompt can be spoken in g729: add alaw or ulaw to codecs"
+            )
 
 
 def _plain(value: Any) -> Any:
@@ -168,7 +176,9 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Markup) or _IPV6.match(text):
         return text
     if _SYNTAX.search(text):
-        raise BadAsteriskConfig(f"{text!r} cannot stand in Asterisk's configuration: use letters, digits and -_.:/")
+        raise BadAsteriskConfig(
+            f"{text!r} cannot stand in Asterisk's configuration: use letters, digits and -_.:/"
+        )
     return text
 
 
@@ -177,8 +187,8 @@ def _secret(value: SecretStr | None) -> Markup:
     text = value.get_secret_value() if value else ""
     if not text or _SYNTAX.search(text):
         raise BadAsteriskConfig(
-            "a password of Asterisk is empty or has a character that its files cannot hold: leave out ; [ ] \" \\ ${ "
-            "and spaces at the ends"
+            "a password of Asterisk is empty or has a character that its files cannot hold: leave out "
+            '; [ ] " \\ ${ and spaces at the ends'
         )
     return Markup(text)  # marks it as checked
 

@@ -1,0 +1,168 @@
+"""Which line does a call take? Trunks and nodes; `Phone.line` always hangs up and always frees the line."""
+
+import asyncio
+import re
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from ari_app.ari import Ari, AriAway, AriError, Events
+from ari_app.call import AriCall, Dialling, Journal
+from core.config import Config, Trunk
+from core.numbers import national
+
+_SUBSCRIBER = re.compile(r"\+84[0-9]{9}\Z")
+_ID = re.compile(r"[A-Za-z0-9._-]{1,64}\Z")
+_CALLER_ID = re.compile(r"[A-Za-z0-9+ ._-]{1,15}\Z")
+#: How often we ask whether a call that was handed over still holds its line.
+_HANDED_OVER_CHECK_S = 5.0
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One call to be made. `id` becomes the channel's id; `offer_text` is what an agent reads."""
+
+    id: str
+    number: str
+    node: str
+    trunk: str
+    caller_id: str
+    talk_limit: timedelta
+    offer_text: str = ""
+
+
+@dataclass(frozen=True)
+class LiveChannel:
+    """A channel that an Asterisk still has."""
+
+    id: str
+    node: str
+    state: str  #: Down, Ringing, Up …
+    in_app: bool  #: held by our application: nobody else will end it
+
+
+class Phone:
+    """All nodes and trunks of the installation. `clients` by node name, connected by who made them."""
+
+    def __init__(
+        self,
+        config: Config,
+        clients: Mapping[str, Ari],
+        media: Callable[[str], Path],
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._trunks: dict[str, Trunk] = {trunk.name: trunk for trunk in config.trunks}
+        self._clients, self._media, self._clock = clients, media, clock
+        self._busy: Counter[str] = Counter()
+        self._leaving: set[asyncio.Task[None]] = set()
+
+    def free(self, trunk: str) -> int:
+        """How many more calls this trunk may carry."""
+        return self._trunks[trunk].max_channels - self._busy[trunk]
+
+    @asynccontextmanager
+    async def line(self, attempt: Attempt, journal: Journal) -> AsyncIterator[AriCall]:
+        """A call to dial. Always hangs up at the end (unless handed over) and always frees the line.
+
+        Raises ValueError for an attempt that cannot be dialled as written; nothing was sent then.
+        """
+        dialling = self._dialling(attempt)
+        ari = self._clients[attempt.node]
+        self._busy[attempt.trunk] += 1
+        handed_over = False
+        try:
+            with ari.listen(attempt.id) as events:
+                call = AriCall(ari, events, dialling, journal, self._media, self._clock)
+                try:
+                    yield call
+                finally:
+                    handed_over = call.handed_over
+                    await asyncio.shield(call.hang_up())
+        finally:
+            if handed_over:
+                self._watch(ari, attempt)
+            else:
+                self._busy[attempt.trunk] -= 1
+
+    async def live_channels(self) -> list[LiveChannel]:
+        """Every channel of every node, for recover. Raises AriAway when a node does not answer."""
+        found = []
+        for node, ari in self._clients.items():
+            try:
+                ours = set((await ari.request("GET", "applications", ari.app))["channel_ids"])
+            except AriError as error:
+                if error.status != 404:  # 404: no controller has connected since it started
+                    raise
+                ours = set()
+            for channel in await ari.request("GET", "channels"):
+                found.append(LiveChannel(channel["id"], node, channel["state"], channel["id"] in ours))
+        return found
+
+    async def hang_up_orphan(self, node: str, channel: str) -> bool:
+        """End a channel that no call of ours holds; False when it was gone already. Raises AriAway."""
+        try:
+            await self._clients[node].request("DELETE", "channels", channel)
+        except AriError as error:
+            if error.status != 404:
+                raise
+            return False
+        return True
+
+    def _dialling(self, attempt: Attempt) -> Dialling:
+        trunk = self._trunks[attempt.trunk]
+        if not _SUBSCRIBER.match(attempt.number):
+            raise ValueError("the number is not +84 and nine digits")
+        if not _ID.match(attempt.id) or not _CALLER_ID.match(attempt.caller_id):
+            raise ValueError(f"attempt {attempt.id!r}: id or caller id {attempt.caller_id!r} cannot be sent")
+        return Dialling(
+            channel=attempt.id,
+            endpoint=f"PJSIP/{written_for(trunk, attempt.number)}@trunk-{trunk.name}",
+            caller_id=attempt.caller_id,
+            ring=timedelta(seconds=trunk.ring_s),
+            talk_limit=attempt.talk_limit,
+            subscriber=national(attempt.number),
+            offer_text=attempt.offer_text,
+        )
+
+    def _watch(self, ari: Ari, attempt: Attempt) -> None:
+        """A call handed over to agents still holds its line until it ends."""
+        task = asyncio.create_task(self._until_gone(ari, attempt))
+        self._leaving.add(task)
+        task.add_done_callback(self._leaving.discard)
+
+    async def _until_gone(self, ari: Ari, attempt: Attempt) -> None:
+        try:
+            with ari.listen(attempt.id) as events:
+                while await _exists(ari, attempt.id):
+                    await _destroyed_or_timeout(events, _HANDED_OVER_CHECK_S)
+        finally:
+            self._busy[attempt.trunk] -= 1
+
+
+async def _exists(ari: Ari, channel: str) -> bool:
+    try:
+        await ari.request("GET", "channels", channel)
+    except AriError as error:
+        return error.status != 404
+    except AriAway:
+        return True  # not known: better one line too few than one too many
+    return True
+
+
+async def _destroyed_or_timeout(events: Events, seconds: float) -> None:
+    try:
+        async with asyncio.timeout(seconds):
+            while (await events.get())["type"] != "ChannelDestroyed":
+                pass
+    except TimeoutError:
+        return
+
+
+def written_for(trunk: Trunk, number: str) -> str:
+    """`+84901234567` as this trunk wants it: 0901234567, 84901234567 or +84901234567."""
+    if trunk.number_format == "national":
+        return national(number)
+    return number if trunk.number_format == "plus" else number.removeprefix("+")
