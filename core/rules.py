@@ -134,8 +134,9 @@ def may_contact(
             verdicts.append(_failed(rule, error, now, version))
             allowed = False
         else:
-            verdicts.append(Verdict(rule.id, *seen[:4], version, rule.fate, seen.again))
-            allowed = allowed and seen.allowed
+            yes, value, limit, reason, again = seen
+            verdicts.append(Verdict(rule.id, yes, value, limit, reason, version, rule.fate, again))
+            allowed = allowed and yes
         if first_no and not allowed:
             break
     return Answer(allowed, tuple(verdicts))

@@ -7,7 +7,7 @@ from core.calendar import closed
 from core.campaigns import DAY, Channel, Class
 from core.facts import Grant, Law, ListState, Programme, Touch
 from core.question import RECHECK, Question, Seen, counts_as
-from core.windows import Windows, clipped, current, next_allowed
+from core.windows import Windows, clipped, next_allowed, spans_and_words
 from core.written import VIETNAM
 
 #: R10: how long before its end a grant is warned of.
@@ -58,13 +58,13 @@ def _next_moment(q: Question, start: datetime) -> datetime | None:
 
 def hours(q: Question) -> Seen:
     """R8, O8: hours of calls and messages; the last moment to dial is its end less the ring limit."""
-    windows = windows_of(q.programme, q.channel, q.class_, q.law)
-    limit = ", ".join(map(str, windows)) or "no window is left"
-    moment = q.now.astimezone(VIETNAM).time().isoformat("seconds")
-    span, margin = current(windows, q.now), margin_of(q.channel, q.law)
-    if span is None:
+    windows, local = windows_of(q.programme, q.channel, q.class_, q.law), q.now.astimezone(VIETNAM)
+    spans, limit = spans_and_words(windows, local.date())
+    moment = local.time().isoformat("seconds")
+    end = next((end for start, end in spans if start <= q.now < end), None)
+    if end is None:
         return Seen(False, moment, limit, f"{moment} is outside {limit}.", _next_moment(q, q.now))
-    if q.now >= span[1] - margin:
+    if q.now >= end - margin_of(q.channel, q.law):
         reason = f"{moment} is too late: a call may ring {q.law.ring_s} s, and {limit} must not be left."
         return Seen(False, moment, limit, reason, _next_moment(q, q.now))
     return Seen(True, moment, limit)
@@ -94,10 +94,9 @@ def used_names(q: Question) -> Seen:
 
 def granted(used: Iterable[str], law: Law, today: date) -> Seen:
     """R10 for these caller ids or senders on this Vietnamese date."""
-    by_name = {grant.name: grant for grant in law.granted}
     names = sorted(used)
     for name in names:
-        grant = by_name.get(name)
+        grant = next((grant for grant in law.granted if grant.name == name), None)
         if grant is None:
             return Seen(False, name, "granted", f"{name} is not a granted caller id or sender.")
         if grant.until is not None and today > grant.until:

@@ -84,16 +84,16 @@ def approved(q: Question) -> Seen:
 def fresh(q: Question) -> Seen:
     """O20: a trigger older than its freshness limit is dropped."""
     event, limit = q.facts.event, q.programme.campaign.trigger.fresh_for
+    most = f"{limit.total_seconds():g} s old"
     if event is None or event.kind != "topup":
-        return Seen(True, "no event", f"{limit} old")
+        return Seen(True, "no event", most)
     age = q.now - event.at
+    seen = f"{age.total_seconds():g} s old"
     if age > limit:
-        return Seen(False, f"{age} old", f"{limit} old", f"The event is {age} old; it may be {limit} old.")
+        return Seen(False, seen, most, f"The event is {age} old; it may be {limit} old.")
     if -age > timedelta(seconds=q.law.clock_doubt_s):
-        return Seen(
-            False, f"{-age} ahead", f"{limit} old", f"The event is {-age} in the future: a clock is wrong."
-        )
-    return Seen(True, f"{age} old", f"{limit} old")
+        return Seen(False, seen, most, f"The event is {-age} in the future: a clock is wrong.")
+    return Seen(True, seen, most)
 
 
 def successful(q: Question) -> Seen:

@@ -57,6 +57,12 @@ def spans(windows: Windows, day: date) -> tuple[tuple[datetime, datetime], ...]:
     )
 
 
+@lru_cache(maxsize=1024)
+def spans_and_words(windows: Windows, day: date) -> tuple[tuple[tuple[datetime, datetime], ...], str]:
+    """The windows of one day, and how they read: `10:00-12:00, 15:30-17:30`."""
+    return spans(windows, day), ", ".join(map(str, windows)) or "no window at all"
+
+
 def current(windows: Windows, now: datetime) -> tuple[datetime, datetime] | None:
     """The window that holds `now`, as moments, or None. Days of rest are R9's, not looked at."""
     for start, end in spans(windows, now.astimezone(VIETNAM).date()):
