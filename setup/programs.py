@@ -11,6 +11,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -333,4 +334,7 @@ def write_json(path: Path, value: object) -> None:
 
 
 if __name__ == "__main__":
+    signal.signal(
+        signal.SIGINT, signal.SIG_DFL
+    )  # Ctrl-C is no error of ours: no traceback, the next run heals
     sys.exit(main())

@@ -2,13 +2,14 @@
 editable.
 
 The mark that all is well is written last and names what it was made from, so that an interrupted set-up is
-finished by the next one, a changed pin is installed, and a second run with nothing changed does nothing.
+made again by the next one, a changed pin is installed, and a second run with nothing changed does nothing.
 """
 
 import fcntl
 import hashlib
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -41,9 +42,8 @@ def main() -> int:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if _is(mark, wanted):
             return 0
-        mark.unlink(missing_ok=True)
         try:
-            make(ROOT, python)
+            make(ROOT, python, mark)
         except CannotInstall as problem:
             print(problem, file=sys.stderr)
             return 1
@@ -57,12 +57,16 @@ def _is(mark: Path, wanted: str) -> bool:
     return mark.exists() and mark.read_text("utf-8") == wanted
 
 
-def make(root: Path, python: str) -> None:
-    """Makes .venv with `python`, or completes the one that is there if it still runs. Raises
-    CannotInstall.
+def make(root: Path, python: str, mark: Path) -> None:
+    """Makes .venv with `python`, or brings a finished one up to date. Raises CannotInstall.
+
+    One without its mark was interrupted: pip may take a half-unpacked package for an installed one, so that
+    it is made from nothing.
     """
     inside = root / ".venv" / "bin" / "python"
-    if not runs_as(inside, root / ".venv", python):
+    finished = mark.exists() and runs_as(inside, root / ".venv", python)
+    mark.unlink(missing_ok=True)
+    if not finished:
         shutil.rmtree(root / ".venv", ignore_errors=True)
         made = subprocess.run(
             [python, "-m", "venv", str(root / ".venv")], capture_output=True, text=True, check=False
@@ -99,4 +103,7 @@ def _pip(inside: Path, arguments: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
+    signal.signal(
+        signal.SIGINT, signal.SIG_DFL
+    )  # Ctrl-C is no error of ours: no traceback, the next run heals
     sys.exit(main())
