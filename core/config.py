@@ -123,7 +123,7 @@ class GrantRow(Written):
 
 
 class Advertiser(Written):
-    """R11: who is named at the start of an advertising call. The linter looks for both in the first prompt."""
+    """R11: who is named at the start of an advertising call; the linter looks for both there."""
 
     name: str = Field(min_length=1)
     address: str = Field(min_length=1)

@@ -27,7 +27,13 @@ class Package(Written):
 
 
 class Catalogue(Written):
-    """packages.yaml: the packages by code, and the lexicon: written word -> how it is spoken."""
+    """packages.yaml: the packages by code, and the lexicon: written word -> how it is spoken.
+
+    Lexicon: the longest entry that fits goes first. An entry fits whole words only: no letter may touch it
+    where it begins or ends with a letter, no digit where it begins or ends with a digit (GB fits in 4GB, not
+    in GBS). One without a capital letter fits small and capital letters alike, one with a capital only as
+    it is written.
+    """
 
     packages: dict[Annotated[str, Field(pattern="^[A-Z0-9_-]{1,16}$")], Package] = Field(min_length=1)
     spoken: dict[str, str] = Field(default={})

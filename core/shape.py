@@ -51,16 +51,17 @@ _PATTERNS = (
 )
 
 
-def fit(document: Document, model: type[M]) -> M | None:
+def fit(document: Document, model: type[M], filled: Any = None) -> M | None:
     """The document as a `model`, problems added to the document; None when nothing usable is left.
 
+    `filled`: the value to take instead, of the same shape, with secrets that no message may show.
     With problems the result lacks what was wrong (`document.bad`): it is fit for finding more problems only.
     """
     if not isinstance(document.value, dict):
         if not document.problems:
             document.refuse((), 1, "does not consist of keys", f"write {_takes(model)}")
         return None
-    value = deepcopy(document.value)
+    value = deepcopy(filled if filled is not None else document.value)
     for _ in range(_MOST_ROUNDS):
         try:
             return model.model_validate_json(json.dumps(value))

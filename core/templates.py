@@ -21,8 +21,10 @@ class BadTemplate(ValueError):
     """A template that cannot be rendered; the message says which name or syntax is wrong."""
 
 
-def dong(amount: int) -> str:
-    """90000 -> `90.000đ`, as prices are written in Vietnam."""
+def dong(amount: int | None) -> str:
+    """90000 -> `90.000đ`, as prices are written in Vietnam. Raises BadTemplate for an amount not known."""
+    if amount is None:
+        raise BadTemplate("an amount that is not known cannot be written")
     return f"{amount:,}".replace(",", ".") + "đ"
 
 
@@ -47,7 +49,16 @@ def offer_of(code: str, package: Package) -> Offer:
 
 _OBJECT = re.compile(r"'(?:\w+\.)*(\w+) object' has no attribute")
 FILTERS = ("dong", "upper", "lower")
-_environment = ImmutableSandboxedEnvironment(undefined=StrictUndefined, autoescape=False)
+
+
+def _known(value: Any) -> Any:
+    """A field that is not known must not be sent to anybody as the word None."""
+    if value is None:
+        raise BadTemplate("a value that is not known cannot be written")
+    return value
+
+
+_environment = ImmutableSandboxedEnvironment(undefined=StrictUndefined, autoescape=False, finalize=_known)
 _environment.filters["dong"] = dong
 _environment.globals.clear()
 _ALLOWED = (

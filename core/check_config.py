@@ -1,0 +1,111 @@
+"""Does config.yaml make sense as a whole? Names met once, ports, grants, the texts that the law asks for."""
+
+import re
+from collections.abc import Iterable
+
+from core.config import Config
+from core.numbers import BadNumber, subscriber_number
+from core.shape import covered
+from core.written import nearest
+from core.yaml_file import Document, Path, Problem, key_of
+
+_BRANDNAME = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9 ._-]{1,11}\Z")
+_NUMBER = re.compile(r"\+?[0-9]{2,15}\Z")
+_LABELS = ("[QC]", "[AD]")  # R4
+
+
+def check_config(document: Document, config: Config) -> None:
+    """Add every problem of meaning to the document."""
+    _once(document, ("asterisk", "nodes"), [node.name for node in config.asterisk.nodes])
+    _once(document, ("trunks",), [trunk.name for trunk in config.trunks])
+    _once(document, ("smsc",), [bind.name for bind in config.smsc])
+    _once(document, ("granted",), [row.name for row in config.granted])
+    _once(document, ("agents",), [agent.name for agent in config.agents])
+    _once(document, ("agents",), [agent.extension for agent in config.agents], "extension")
+    _ports(document, config)
+    _grants(document, config)
+    _house(document, config)
+
+
+def say(document: Document, path: Path, wrong: str, right: str) -> None:
+    """A problem at a path, unless what stands there was refused already."""
+    if not covered(document, path):
+        problem = Problem(document.file, document.line(path), key_of(path), wrong, right)
+        document.problems.append(problem)
+
+
+def not_granted(config: Config, name: str) -> str:
+    """What would be right where a caller id or sender is not on the list (R10)."""
+    names = [row.name for row in config.granted]
+    return (
+        nearest(name, names) or f"use one of {', '.join(names) or '(none)'}, or add its grant to config.yaml"
+    )
+
+
+def _once(document: Document, path: Path, names: Iterable[str], key: str = "name") -> None:
+    seen: set[str] = set()
+    for index, name in enumerate(names):
+        if name in seen:
+            say(document, (*path, index, key), f'"{name}" is used twice', "give each its own")
+        seen.add(name)
+
+
+def _port_of(address: str) -> int:
+    return int(address.rpartition(":")[2])
+
+
+def _ports(document: Document, config: Config) -> None:
+    addresses: list[tuple[Path, str]] = [
+        (("trunks", index, "address"), trunk.address) for index, trunk in enumerate(config.trunks)
+    ]
+    for index, node in enumerate(config.asterisk.nodes):
+        addresses.append((("asterisk", "nodes", index, "sip_bind"), node.sip_bind))
+        first, last = (int(port) for port in node.rtp_ports.split("-"))
+        if not 1024 <= first < last <= 65535:
+            path = ("asterisk", "nodes", index, "rtp_ports")
+            say(document, path, f'"{node.rtp_ports}" is no range of ports', 'write it like "10000-19999"')
+    for index, agent in enumerate(config.agents):
+        if agent.contact:
+            addresses.append((("agents", index, "contact"), agent.contact))
+    for path, address in addresses:
+        if not 1 <= _port_of(address) <= 65535:
+            say(document, path, f"{_port_of(address)} is no port", "write 1 to 65535")
+
+
+def _grants(document: Document, config: Config) -> None:
+    """R10: what a granted name may look like, and that only granted names are used."""
+    names = {row.name for row in config.granted}
+    for index, row in enumerate(config.granted):
+        path: Path = ("granted", index)
+        if row.kind == "brandname" and not _BRANDNAME.match(row.name):
+            right = (
+                "write up to 11 Latin letters, digits, - _ . and spaces, not digits alone; or kind: number"
+            )
+            say(document, (*path, "name"), f'"{row.name}" is no brandname', right)
+        if row.kind == "brandname" and row.until is None:
+            say(document, (*path, "until"), "is missing", "write the end of the grant (3 years): 2028-12-31")
+        if row.kind == "number" and not _NUMBER.match(row.name):
+            say(document, (*path, "name"), f'"{row.name}" is no number', "write digits, or kind: brandname")
+    for index, trunk in enumerate(config.trunks):
+        if trunk.caller_id not in names:
+            at: Path = ("trunks", index, "caller_id")
+            say(document, at, f'"{trunk.caller_id}" is not granted', not_granted(config, trunk.caller_id))
+    sender = config.texts.refusal_sender
+    if sender not in names and config.smsc:
+        say(document, ("texts", "refusal_sender"), f'"{sender}" is not granted', not_granted(config, sender))
+
+
+def _house(document: Document, config: Config) -> None:
+    if not config.store.url.startswith(("sqlite:///", "postgresql://")):
+        say(document, ("store", "url"), "is not a store", "write sqlite:///mai.db or postgresql://…")
+    if config.texts.advertising_label not in _LABELS:
+        path: Path = ("texts", "advertising_label")
+        say(document, path, f'"{config.texts.advertising_label}" is not the label', "write [QC] or [AD] (R4)")
+    if not config.texts.how_to_refuse.strip():
+        say(document, ("texts", "how_to_refuse"), "is empty", "write how to refuse by SMS or call (R5)")
+    for index, number in enumerate(config.limits.blocked_inbound):
+        try:
+            subscriber_number(number)
+        except BadNumber as error:
+            wrong, _, right = str(error).partition(": ")
+            say(document, ("limits", "blocked_inbound", index), wrong, right or "write it like 0901234567")
