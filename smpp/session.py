@@ -248,11 +248,13 @@ class Session(asyncio.Protocol):
         if nack and self._window.knows(frame.sequence):
             self._answered(frame.sequence, frame.status or statuses.UNKNOWN_ERROR, "")
             return
+        if frame.command == pdu.EnquireLinkResp.command:
+            self._on_alive()
+            return
         expected, answer = self._requests.get(frame.sequence, (0, None))
         if answer is None or answer.done() or not (nack or frame.command == expected):
-            if frame.command != pdu.EnquireLinkResp.command:
-                said = statuses.name_of(frame.status)
-                log.warning("stray %#010x, sequence %d, %s", frame.command, frame.sequence, said)
+            said = statuses.name_of(frame.status)
+            log.warning("stray %#010x, sequence %d, %s", frame.command, frame.sequence, said)
             return
         if nack:
             status = frame.status or statuses.UNKNOWN_ERROR
@@ -309,6 +311,11 @@ class Session(asyncio.Protocol):
         self._say(pdu.EnquireLink(), self._next_sequence())
         asked = self._loop.time()
         self._alive = self._loop.call_later(self.link.timers.enquire_answer_s, self._judge, asked)
+
+    def _on_alive(self) -> None:
+        if self._alive:
+            self._alive.cancel()
+            self._watch()
 
     def _judge(self, asked: float) -> None:
         if self._heard > asked:
