@@ -140,7 +140,7 @@ class _Field:
 
     __bool__ = __len__ = __iter__ = _refuse
     __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = _refuse
-    __add__ = __radd__ = __sub__ = __mul__ = __rmul__ = __truediv__ = __floordiv__ = __mod__ = _refuse
+    __add__ = __radd__ = __sub__ = __rsub__ = _refuse
     __hash__ = None  # type: ignore[assignment]
 
 
@@ -157,6 +157,9 @@ class _Source:
         if name not in self._names:
             raise TemplateRuntimeError(f"{self._name} has no {name!r}: it has {', '.join(self._names)}")
         return _Field(f"{self._name}.{name}")
+
+    def __str__(self) -> str:
+        raise TemplateRuntimeError(f"{self._name} as a whole cannot be spoken: name a field")
 
 
 _SOURCES = {
@@ -179,8 +182,8 @@ def _parts(text: str, offer: Offer | None) -> tuple[str | _Blank, ...]:
                 "a spoken text may use `offer`, under the key that names it, not `offers`"
             ) from error
         raise
-    except (TypeError, ValueError, ArithmeticError) as error:  # a filter that wants a real value
-        raise BadTemplate(f"a spoken text may only write a field, not compute with it: {error}") from error
+    except (TypeError, ArithmeticError) as error:  # "a" + 1
+        raise BadTemplate(f"a spoken text cannot compute that: {error}") from error
     parts: list[str | _Blank] = []
     end = 0
     for mark in _MARK.finditer(rendered):

@@ -1,8 +1,8 @@
 """Which written words are spoken otherwise? `spoken:` of packages.yaml, codes and allowances of packages.
 
-The longest entry wins, whole words only: "GB" is not found in "GBP", "9090" not in "9090.000đ". An entry with
-an upper-case letter is found as it is written, one without in any case. What it puts in its place is final:
-no other rule touches it.
+The longest entry wins, whole words only: "GB" is found in "4GB" and not in "GBP", "9090" not in "9090.000đ".
+An entry with an upper-case letter is found as it is written, one without in any case. What it puts in its
+place is final: no other rule touches it.
 """
 
 import re
@@ -11,6 +11,7 @@ from collections.abc import Mapping
 
 from core.packages import Catalogue
 from prompts.letters import spell
+from prompts.numerals import COUNTED
 
 #: In the place of an entry that was found: one character of a private use plane, which nobody types.
 MARK = "[\U000f0000-\U000ffffd]"
@@ -59,8 +60,19 @@ def _plain(text: str) -> str:
 
 
 def _pattern(entry: str) -> str:
-    """An entry as a whole word; one that ends in a digit must not be the beginning of a longer number."""
-    before = r"(?<!\w)(?<!\d[.,])" if entry[0].isdigit() else r"(?<!\w)" if entry[0].isalpha() else ""
-    after = r"(?![.,]?\d)(?!\w)" if entry[-1].isdigit() else r"(?!\w)" if entry[-1].isalpha() else ""
+    """No letter may touch a letter of the entry, no digit a digit; 999 is not in 999.000 nor 999 phút."""
+    before, after = _edge(entry[0], "(?<!{})"), _edge(entry[-1], "(?!{})")
+    if entry[0].isdigit():
+        before += r"(?<!\d[.,])"
+    if entry[-1].isdigit():
+        after += r"(?![.,]\d)"
+    if entry.isdigit():
+        after += rf"(?!\s*{COUNTED})"
     body = re.escape(entry) if entry != entry.lower() else f"(?i:{re.escape(entry)})"
     return f"{before}{body}{after}"
+
+
+def _edge(letter: str, look: str) -> str:
+    if letter.isdigit():
+        return look.format(r"\d")
+    return look.format(r"[^\W\d_]") if letter.isalpha() else ""

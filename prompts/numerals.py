@@ -9,6 +9,11 @@ from unicode_rbnf import RbnfEngine
 NUMBER = r"(?:\d{1,3}(?:\.\d{3})+(?:,\d+)?|\d{1,3}(?:,\d{3})+|\d+(?:[.,]\d+)?)(?![.,]?\d)"
 _GROUPED = re.compile(r"([1-9]\d{0,2}(?:\.\d{3})+)(?:,(\d+))?\Z|([1-9]\d{0,2}(?:,\d{3})+)\Z")
 _PLAIN = re.compile(r"(\d+)(?:[.,](\d+))?\Z")
+#: What is counted: a number before one of these is an amount, not a number to call.
+COUNTED = (
+    r"(?:(?:ngày|tháng|tuần|năm|giờ|phút|giây|cuộc|lần|chu kỳ|kỳ|gói|thuê bao|tin|đồng|đ|nghìn|triệu|tỷ"
+    r"|người|máy|điểm|GB|MB|KB|SMS|phần trăm)(?!\w)|%)"
+)
 _SPOKEN_UP_TO = 10**18  #: unicode-rbnf has no words beyond
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from prompts.letters import spell
 from prompts.lexicon import MARK, Lexicon, unmark
-from prompts.numerals import NUMBER, cardinal, digits, number, parse
+from prompts.numerals import COUNTED, NUMBER, cardinal, digits, number, parse
 
 #: Said for a unit that stands after a number, where the lexicon has nothing else.
 _UNITS = {
@@ -18,13 +18,10 @@ _UNITS = {
     "Gbps": "ghi ga bít trên giây", "Mbps": "mê ga bít trên giây", "Kbps": "ki lô bít trên giây",
     "SMS": "ét em ét", "p": "phút", "ph": "phút", "s": "giây", "tr": "triệu", "km": "ki lô mét",
 }  # fmt: skip
-#: What is counted: a number before one of these is no number to call.
-_COUNTED = (
-    r"(?:ngày|tháng|tuần|năm|giờ|phút|giây|cuộc|lần|chu kỳ|kỳ|gói|thuê bao|tin|đồng|đ|nghìn|triệu|tỷ"
-    r"|người|máy|điểm|GB|MB|KB|SMS|phần trăm|%)(?!\w)"
-)
+_COUNTED = f"(?:{MARK}|{COUNTED})"
 _DAY, _MONTH, _YEAR = r"(0?[1-9]|[12]\d|3[01])", r"(0?[1-9]|1[0-2])", r"((?:19|20)\d\d)"
 _SLASH = r"\s*/\s*"
+_AFTER_WORD = rf"(?:(?<=\w)|(?<={MARK}))"
 _ALONE, _END = r"(?<![\w.,/])", r"(?![\w/]|[.,]\d)"
 
 Say = Callable[[re.Match[str]], str]
@@ -105,17 +102,17 @@ _WHOLE = (
     _rule(rf"{_ALONE}({NUMBER})\s*%", lambda m: number(m[1]) + " phần trăm"),
     # 90.000đ/30 ngày, 20 phút/cuộc, 24/7
     _rule(rf"{_SLASH}(?=\d+\s*{_COUNTED})", lambda m: " cho "),
-    _rule(rf"(?<=\w){_SLASH}(?={MARK}|{_COUNTED})", lambda m: " mỗi "),
+    _rule(rf"{_AFTER_WORD}{_SLASH}(?={_COUNTED})", lambda m: " mỗi "),
     _rule(rf"(?<=\d){_SLASH}(?=\d)", lambda m: " trên "),
     # what is texted or called: gửi 999, gọi 9090, tổng đài 1090
     _rule(
         r"\b((?:gửi|gọi|số|tổng đài|liên hệ|hotline|nhánh|máy lẻ|mã|qua)"
         r"(?:\s+(?:đến|tới|về|số|tổng đài|đầu số|nhánh|máy lẻ|hotline))*\s*:?\s+)"
-        rf"(\d{{3,6}})(?![\w/]|[.,]\d)(?!\s*(?:{MARK}|{_COUNTED}))",
+        rf"(\d{{3,6}})(?![\w/]|[.,]\d)(?!\s*{_COUNTED})",
         lambda m: m[1] + digits(m[2]),
     ),
     # mobifone.vn
-    _rule(rf"(?:(?<=\w)|(?<={MARK}))\.(?=(?:vn|com|net|org|ai|gov)(?!\w))", lambda m: " chấm "),
+    _rule(rf"{_AFTER_WORD}\.(?=(?:vn|com|net|org|ai|gov)(?!\w))", lambda m: " chấm "),
 )
 
 #: 4GB -> 4 GB, but not 3C90N.
@@ -141,7 +138,7 @@ _PARTS = (
     _rule(r"%", lambda m: " phần trăm "),
     _rule(r"=", lambda m: " bằng "),
     _rule(r"[\[\]{}<>|_~^\\]+", lambda m: " "),
-    _rule(r"(?<=\w)\s*/\s*(?=\w)", lambda m: ", "),
+    _rule(rf"{_AFTER_WORD}{_SLASH}(?=\w|{MARK})", lambda m: ", "),
 )
 
 

@@ -214,7 +214,7 @@ def _menus(steps: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     )
     return st.fixed_dictionaries(
         {
-            "keys": st.dictionaries(st.sampled_from("0129*"), key, max_size=4),
+            "keys": st.dictionaries(st.sampled_from("0129*"), key, min_size=1, max_size=4),
             "tries": st.integers(1, 3),
             "wrong_key": st.sampled_from([None, "Sai."]),
             "no_key": st.lists(steps, max_size=2),

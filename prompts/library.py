@@ -1,0 +1,118 @@
+"""Which file is played for a piece of text? A cache of sounds, filled before any call, looked up in calls.
+
+A file's name is the hash of everything that decides how it sounds, so that nothing is ever out of date, two
+campaigns share their pieces, and a changed voice leaves the old files to those who still play them.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from pathlib import Path
+
+from core.config import Prompts
+from core.packages import Catalogue
+from prompts import audio
+from prompts.audio import BadSound
+from prompts.engines import ENGINES, Engine
+from prompts.engines.errors import CannotSpeak
+from prompts.lexicon import Lexicon
+from prompts.words import in_words
+
+_WORKERS = 2
+#: Called after each piece: how many are done, of how many, and the piece.
+Progress = Callable[[int, int, str], None]
+
+
+class NotMade(Exception):
+    """A piece that has no file yet: `make` was not called for it, or failed."""
+
+
+class CannotMake(Exception):
+    """Pieces that could not be made, each with the reason; all others were."""
+
+    def __init__(self, failures: tuple[tuple[str, str], ...]) -> None:
+        lines = "".join(f"\n  {piece!r}: {reason}" for piece, reason in failures)
+        super().__init__(f"{len(failures)} of the prompts could not be made:{lines}")
+        self.failures = failures
+
+
+class Library:
+    """The sounds of one voice and one lexicon, in one folder."""
+
+    def __init__(self, folder: Path, engine: Engine, lexicon: Lexicon) -> None:
+        self.folder = folder
+        self._engine = engine
+        self._lexicon = lexicon
+        self._files: dict[str, Path] = {}  #: what is known to be there and whole
+
+    def file(self, piece: str) -> Path:
+        """The WAV file of a piece (PCM16, 8 kHz, mono). Fast: no sound is opened. Raises NotMade."""
+        known = self._files.get(piece)
+        if known is None:
+            known = self._name(piece)
+            if not audio.whole(known):
+                raise NotMade(f"{piece!r} has no sound yet")
+            self._files[piece] = known
+        return known
+
+    def missing(self, pieces: Iterable[str]) -> tuple[str, ...]:
+        """The pieces that have no file, or a broken or empty one; each once."""
+        return tuple(piece for piece in dict.fromkeys(pieces) if not self._is_made(piece))
+
+    def make(self, pieces: Iterable[str], progress: Progress | None = None) -> int:
+        """Make what is missing, in two threads; returns how many were made. Blocks: call it in a thread.
+
+        A piece that fails does not stop the rest. Raises CannotMake with all that failed.
+        """
+        missing = self.missing(pieces)
+        failures = dict[str, str]()
+        with ThreadPoolExecutor(_WORKERS, "prompts") as workers:
+            made = {workers.submit(self._make, piece): piece for piece in missing}
+            for done, future in enumerate(as_completed(made), start=1):
+                piece, error = made[future], future.exception()
+                if isinstance(error, CannotSpeak | BadSound | OSError):
+                    failures[piece] = str(error)
+                elif error is not None:
+                    raise error
+                if progress is not None:
+                    progress(done, len(missing), piece)
+        if failures:
+            raise CannotMake(tuple((piece, failures[piece]) for piece in missing if piece in failures))
+        return len(missing)
+
+    def say(self, text: str, file: Path) -> str:
+        """Write a text as a WAV file, for a person to hear; returns what was spoken, in words.
+
+        Raises CannotSpeak, BadSound, OSError.
+        """
+        spoken = in_words(text, self._lexicon)
+        self._write(text, spoken, file)
+        return spoken
+
+    def _make(self, piece: str) -> None:
+        file = self._name(piece)
+        self._write(piece, in_words(piece, self._lexicon), file)
+        self._files[piece] = file
+
+    def _write(self, written: str, spoken: str, file: Path) -> None:
+        sound = self._engine.speak(written, spoken)
+        audio.write(audio.for_telephone(sound, audio.pause_after(written)), file)
+
+    def _is_made(self, piece: str) -> bool:
+        try:
+            name = self._name(piece)
+        except CannotSpeak:  # a recording that is not there: `make` will say so
+            return False
+        return audio.whole(name)
+
+    def _name(self, piece: str) -> Path:
+        spoken = in_words(piece, self._lexicon)
+        pause = audio.pause_after(piece)
+        sounds = "\0".join((audio.VERSION, self._engine.identity(piece), spoken, str(pause)))
+        return self.folder / f"{hashlib.sha256(sounds.encode()).hexdigest()[:32]}.wav"
+
+
+def open_library(settings: Prompts, catalogue: Catalogue, root: Path) -> Library:
+    """The library that config.yaml describes; `root`: the folder of config.yaml. Raises CannotSpeak."""
+    engine = ENGINES[settings.engine](settings, root)
+    return Library(root / settings.cache, engine, Lexicon.of(catalogue))
