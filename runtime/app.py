@@ -10,10 +10,13 @@ from core.campaigns import Campaign
 from core.config import Config
 from core.facts import Law, Programme
 from core.packages import Catalogue
-from prompts.library import Library
 from runtime.clock import Clock
 from store import settings
 from store.database import Store
+
+
+Says = Callable[[], dict[str, Any]]
+Media = Callable[[str], Path]
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,7 @@ class Installation:
     folder: Path  #: of config.yaml; paths in it are relative to this
     catalogue: Catalogue
     programmes: dict[str, Programme]
+    files: dict[str, str]  #: each programme's file as it was read, for complaints
     held_back: dict[str, str]  #: programmes that may not start, and why (lint, approval)
     law: Law
 
@@ -46,8 +50,8 @@ class App:
     installation: Installation
     store: Store
     clock: Clock
-    prompts: Library
-    says: dict[str, dict[str, Any]] = field(default_factory=dict)  #: what each part says of itself, for `mai status`
+    media: Media  #: the sound file of a piece of text
+    says: dict[str, Says] = field(default_factory=dict)  #: what each part says of itself, for `mai status`
 
     @property
     def config(self) -> Config:
@@ -64,6 +68,3 @@ class App:
     async def clear_alarm(self, name: str) -> None:
         now = self.now()
         await self.store.write(lambda tx: settings.clear_alarm(tx, name=name, now=now))
-
-
-PartState = Callable[[], dict[str, Any]]

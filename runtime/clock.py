@@ -9,7 +9,8 @@ from datetime import UTC, datetime, timedelta
 
 from core.written import VIETNAM
 from store import settings
-from store.database import Store, Tx
+from store.database import Store
+from store.tx import Tx
 
 _OFFSET = "clock_offset_us"
 
@@ -29,19 +30,21 @@ def wall() -> datetime:
     return datetime.now(UTC)
 
 
-async def clock_of(store: Store, first: datetime | None) -> Clock:
-    """The clock of this store; at its first start it is set to `first` (None: the host's time)."""
-    kept = await store.read(lambda tx: settings.get(tx, _OFFSET))
-    if kept is None:
-        offset = (first - wall()) if first else timedelta(0)
+async def clock_of(store: Store, first: datetime | None, *, readonly: bool = False) -> Clock:
+    """The clock of this store; at its first start it is set to `first` (None: the host's time).
 
-        def keep(tx: Tx) -> int:
-            already = settings.get(tx, _OFFSET)
-            if already is not None:
-                return int(already)
-            microseconds = offset // timedelta(microseconds=1)
-            settings.put(tx, _OFFSET, microseconds)
-            return microseconds
+    A reader of a store that was never started sees the clock as it would be set now.
+    """
+    offset = (first - wall()) if first else timedelta(0)
 
-        kept = await store.write(keep)
-    return Clock(timedelta(microseconds=int(kept)))
+    def keep(tx: Tx) -> int:
+        kept = settings.get(tx, name=_OFFSET)
+        if kept is None:
+            kept = offset // timedelta(microseconds=1)
+            settings.put(tx, name=_OFFSET, value=kept)
+        return int(kept)
+
+    known = await store.read(lambda tx: settings.get(tx, name=_OFFSET))
+    if known is None and not readonly:
+        known = await store.write(keep)
+    return Clock(offset if known is None else timedelta(microseconds=int(known)))

@@ -144,8 +144,13 @@ def _batches(rows: Iterable[Mapping[str, Any]]) -> Iterator[list[Mapping[str, An
     yield batch
 
 
-def switch(tx: Tx, built: Built, *, source: str, now: datetime) -> ListState:
-    """Put a built version in force; files older than the last KEPT before it are removed."""
+def switch(
+    tx: Tx, built: Built, *, source: str, now: datetime, accept_shrink: bool = False
+) -> ListState:
+    """Put a built version in force; files older than the last KEPT before it are removed.
+
+    accept_shrink: a person says that it is right as it is, however many rows there were before (R2).
+    """
     before = select(lists.c.version, lists.c.rows).where(*_same(built.kind, built.programme))
     last = tx.execute(before.order_by(lists.c.version.desc()).limit(1)).one_or_none()
     if last is not None and last.version >= built.version:

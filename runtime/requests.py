@@ -1,0 +1,143 @@
+"""What may a command ask to be written? One function a request, run by the running system or by the command itself.
+
+Each is given the App and the request's fields, and returns what the command shows (JSON).
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict
+from typing import Any
+from uuid import uuid4
+
+from core.facts import Event
+from core.numbers import BadNumber, subscriber_number
+from runtime.app import App, Installation
+from runtime.control import CommandFailed, Handler, NobodyRuns, ask
+from runtime.loading import open_app
+from runtime.topups import BadTopup, take_topup
+from store import lists, logs, numbers, settings, triggers
+from store.lists import Built
+from store.tx import Tx
+
+Request = Callable[..., Awaitable[Any]]
+
+
+async def topup(app: App, **raw: Any) -> Any:
+    """A top-up event (O1). A repeated id changes nothing."""
+    try:
+        return await take_topup(app, raw)
+    except BadTopup as error:
+        raise CommandFailed(f"{error.field}: {error.reason}") from error
+
+
+async def switch_list(app: App, *, built: dict[str, Any], source: str, accept_shrink: bool) -> Any:
+    """Put an imported list in force: one row, so it is atomic."""
+    now = app.now()
+    version = Built(**built)
+    state = await app.store.write(
+        lambda tx: lists.switch(tx, version, source=source, now=now, accept_shrink=accept_shrink)
+    )
+    return {"rows": state.rows, "rows_before": state.rows_before, "version": state.version}
+
+
+async def pause(app: App, *, programme: str, by: str) -> Any:
+    """Start no call, let running ones finish, hold advertising SMS."""
+    _known(app, programme)
+    now = app.now()
+    return await app.store.write(lambda tx: settings.pause(tx, programme=programme, by=by, now=now))
+
+
+async def resume(app: App, *, programme: str) -> Any:
+    """Go on after a pause."""
+    _known(app, programme)
+    return await app.store.write(lambda tx: settings.resume(tx, programme=programme))
+
+
+def _known(app: App, programme: str) -> None:
+    known = app.installation.programmes
+    if programme != settings.ALL and programme not in known:
+        raise CommandFailed(f"{programme!r} is not a programme: one of {', '.join(sorted(known)) or '(none)'}")
+
+
+async def refuse(app: App, *, number: str, undo: bool, by: str) -> Any:
+    """O21: a person records that a subscriber refuses advertising, or takes it back."""
+    whom, now = _number(number), app.now()
+    if undo:
+        return await app.store.write(lambda tx: numbers.allow_again(tx, number=whom))
+    return await app.store.write(lambda tx: numbers.refuse(tx, number=whom, at=now, via="cli", ref=by))
+
+
+def _number(text: str) -> str:
+    try:
+        return subscriber_number(text)
+    except BadNumber as error:
+        raise CommandFailed(f"number: {error}") from error
+
+
+async def call(app: App, *, number: str, programme: str) -> Any:
+    """One test call, under the rules; returns the trigger's id, by which its fate is found."""
+    _known(app, programme)
+    if held := app.installation.held_back.get(programme):
+        raise CommandFailed(f"{programme} does not start: {held}")
+    now = app.now()
+    event = Event(f"test-{uuid4().hex[:12]}", "topup", _number(number), now)
+    await app.store.write(
+        lambda tx: triggers.add(tx, event=event, received_at=now, only_programme=programme, kind="test")
+    )
+    return {"trigger": event.id}
+
+
+async def fate(app: App, *, trigger: str, number: str) -> Any:
+    """What became of a test call so far: its trigger and, once dialled, its call."""
+    whom = _number(number)
+
+    def look(tx: Tx) -> dict[str, Any]:
+        event = next((each for each in logs.triggers(tx, number=whom) if each["id"] == trigger), None)
+        made = next((each for each in logs.calls(tx, number=whom) if each["trigger"] == trigger), None)
+        return {"trigger": event, "call": made}
+
+    return await app.store.read(look)
+
+
+async def says(app: App) -> Any:
+    """What each part says of itself."""
+    return {name: part() for name, part in app.says.items()}
+
+
+#: Requests that need nothing running but the store.
+REQUESTS: dict[str, Request] = {
+    "topup": topup,
+    "switch_list": switch_list,
+    "pause": pause,
+    "resume": resume,
+    "refuse": refuse,
+}
+#: Requests that only a running system can answer.
+LIVE: dict[str, Request] = {"call": call, "fate": fate, "says": says}
+
+
+def handlers(app: App, **more: Handler) -> dict[str, Handler]:
+    """The requests that a running system answers, for `runtime.control.listening`."""
+
+    def of(request: Request) -> Handler:
+        async def handle(fields: dict[str, Any]) -> Any:
+            return await request(app, **fields)
+
+        return handle
+
+    return {name: of(request) for name, request in (REQUESTS | LIVE).items()} | more
+
+
+async def carry_out(installation: Installation, do: str, **fields: Any) -> Any:
+    """Hand a request to the running system, or do it here when nobody runs."""
+    try:
+        return await ask(installation.run_dir, do, **fields)
+    except NobodyRuns:
+        if do in LIVE:
+            raise CommandFailed("nothing runs here: start the system with `mai run`") from None
+        async with open_app(installation) as app:
+            return await REQUESTS[do](app, **fields)
+
+
+def plain(built: Built) -> dict[str, Any]:
+    """A built list as a request carries it."""
+    return asdict(built)

@@ -1,0 +1,100 @@
+"""Is this a top-up event, and was it stored? The same for HTTP, the command line and files (O1).
+
+An event is stored before it is acknowledged; a repeated id changes nothing. One that cannot be a top-up but names itself
+is kept as `invalid`, so that people can see it; a later one of that id that is right replaces it.
+"""
+
+import re
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from core.facts import Event
+from core.numbers import BadNumber, subscriber_number
+from runtime.app import App
+from store import triggers
+from store.triggers import Stored
+
+_ID = re.compile(r"[!-~]{1,64}\Z")
+#: Clocks differ a little; an event from further ahead is not believed.
+_AHEAD = timedelta(minutes=5)
+#: A larger top-up is a mistake of units.
+_MOST_DONG = 100_000_000
+FIELDS = ("id", "number", "amount", "at")
+
+
+class BadTopup(ValueError):
+    """Not a top-up event: `field` is wrong, and `reason` says what would be right."""
+
+    def __init__(self, field: str, reason: str) -> None:
+        super().__init__(f"{field}: {reason}")
+        self.field = field
+        self.reason = reason
+
+
+def parse_topup(raw: Mapping[str, object], now: datetime) -> Event:
+    """The event that `raw` describes; `at` absent: now. Raises BadTopup for the first field that is wrong."""
+    if strange := sorted(set(raw) - set(FIELDS)):
+        raise BadTopup(strange[0], f"is not a field of a top-up: those are {', '.join(FIELDS)}")
+    id_ = raw.get("id")
+    if not isinstance(id_, str) or not _ID.match(id_):
+        raise BadTopup("id", "must be 1 to 64 printable ASCII characters without spaces")
+    number = raw.get("number")
+    if not isinstance(number, str):
+        raise BadTopup("number", 'must be a text like "0901234567"')
+    try:
+        subscriber = subscriber_number(number)
+    except BadNumber as error:
+        raise BadTopup("number", str(error)) from error
+    return Event(id_, "topup", subscriber, _time(raw.get("at"), now), _amount(raw.get("amount")))
+
+
+def _amount(amount: object) -> int:
+    if isinstance(amount, bool) or not isinstance(amount, int):
+        raise BadTopup("amount", f"{amount!r} is not a whole number of đồng, like 90000")
+    if not 0 < amount <= _MOST_DONG:
+        raise BadTopup("amount", f"{amount} is not between 1 and {_MOST_DONG} đồng")
+    return amount
+
+
+def _time(at: object, now: datetime) -> datetime:
+    if at is None:
+        return now
+    try:
+        moment = datetime.fromisoformat(at) if isinstance(at, str) else None
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        raise BadTopup("at", f"{at!r} is not a time with its offset, like 2026-11-21T09:00:00+07:00")
+    if moment > now + _AHEAD:
+        raise BadTopup("at", f"{at} is in the future: it is {now.isoformat(timespec='seconds')} here")
+    return moment.astimezone(now.tzinfo)
+
+
+async def take_topup(app: App, raw: Mapping[str, object]) -> Stored:
+    """Store a top-up event; returns when it is committed. Raises BadTopup, store.errors.StoreError."""
+    now = app.now()
+    try:
+        event = parse_topup(raw, now)
+    except BadTopup as error:
+        await _keep_invalid(app, raw, error, now)
+        raise
+    return await app.store.write(lambda tx: triggers.add(tx, event=event, received_at=now))
+
+
+async def _keep_invalid(app: App, raw: Mapping[str, object], error: BadTopup, now: datetime) -> None:
+    id_, number, amount = raw.get("id"), raw.get("number"), raw.get("amount")
+    if not isinstance(id_, str) or not _ID.match(id_):
+        return  # nothing to find it by
+    whole = amount if isinstance(amount, int) and not isinstance(amount, bool) and abs(amount) < 2**62 else None
+    await app.store.write(
+        lambda tx: triggers.add_invalid(
+            tx,
+            id=id_,
+            kind="topup",
+            number=number if isinstance(number, str) else "",
+            amount=whole,
+            at=now,
+            received_at=now,
+            reason=str(error),
+        )
+    )
