@@ -62,8 +62,8 @@ def _ports(document: Document, config: Config) -> None:
         addresses.append((("asterisk", "nodes", index, "sip_bind"), node.sip_bind))
         first, last = (int(port) for port in node.rtp_ports.split("-"))
         if not 1024 <= first < last <= 65535:
-            path = ("asterisk", "nodes", index, "rtp_ports")
-            say(document, path, f'"{node.rtp_ports}" is no range of ports', 'write it like "10000-19999"')
+            rtp: Path = ("asterisk", "nodes", index, "rtp_ports")
+            say(document, rtp, f'"{node.rtp_ports}" is no range of ports', 'write it like "10000-19999"')
     for index, agent in enumerate(config.agents):
         if agent.contact:
             addresses.append((("agents", index, "contact"), agent.contact))

@@ -113,7 +113,7 @@ def _steps(document: Document, campaign: Campaign, steps: Script, path: Path, *,
         if isinstance(step, Menu):
             for name, key in step.keys.items():
                 then = (*at, "menu", "keys", name, "then")
-                here = decided or (index > 0 and isinstance(steps[0], _DECISIONS))
+                here = decided or (under_key and index > 0 and isinstance(steps[0], _DECISIONS))
                 _steps(document, campaign, key.then, then, decided=here)
             _steps(document, campaign, step.no_key, (*at, "menu", "no_key"), decided=decided)
 
