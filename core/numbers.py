@@ -53,5 +53,13 @@ def national(number: str) -> str:
 
 
 def masked(number: str) -> str:
-    """R14: `+84901234567` -> `+8490****567`, for logs and for those without the right to see it."""
-    return number if len(number) < 10 else number[:5] + "****" + number[-3:]
+    """R14: `+84901234567` -> `+8490****567`, for logs and for those without the right to see it.
+
+    Any other text with seven digits or more keeps its first and last few; short codes and names are shown.
+    """
+    if sum(c.isdigit() for c in number) < 7:
+        return number
+    if number.startswith("+84") and len(number) >= 12:
+        return number[:5] + "****" + number[-3:]
+    keep = 3 if len(number) >= 10 else 2
+    return number[:keep] + "****" + number[-keep:]
