@@ -1,11 +1,11 @@
 """How is one outbound call held over ARI? `AriCall`: the Call that flows speak to, with `dial`.
 
-The channel is created in our application first and dialled then. POST /channels (originate) follows a 302, and
-a Contact such as `PJSIP/1900…@trunk` passes every context; `dial` never follows one. It also keeps a call alive
-that rings while the websocket is away.
+The channel is created in our application first and dialled then. POST /channels (originate) follows a 302,
+and a Contact such as `PJSIP/1900…@trunk` gets past every context; `dial` never follows one. A call that is
+ringing also outlives a websocket that is lost.
 
-Events of the channel are taken from one queue, in order, so a key pressed just before a hang-up is seen before
-it. Nothing waits without a deadline: ARI reports a playback that fails in no usable way.
+Events of the channel are taken from one queue, in order, so a key pressed just before a hang-up is seen
+first. Nothing waits without a deadline: ARI reports a playback that fails in no usable way.
 """
 
 import asyncio
@@ -229,7 +229,7 @@ class AriCall:
     # -- events
 
     async def _event(self, until: float) -> Event | None:
-        """The next event, None at the deadline (loop time). Keeps keys; raises CallEnded at the end of the call."""
+        """The next event, None at the deadline (loop time). Keeps keys; raises CallEnded at the end."""
         try:
             async with asyncio.timeout_at(until):
                 event = await self._events.get()

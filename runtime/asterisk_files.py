@@ -29,7 +29,17 @@ _TEMPLATES = (
     *("queues", "musiconhold", "cdr", "cel"),
 )
 #: Files without which Asterisk complains at start, although their defaults are what we want.
-_EMPTY = ("acl", "ccss", "features", "indications", "pjproject", "queuerules", "udptl", "websocket_client")
+_EMPTY = (
+    "acl",
+    "ccss",
+    "features",
+    "indications",
+    "pjproject",
+    "queuerules",
+    "stasis",
+    "udptl",
+    "websocket_client",
+)
 _MODULES = """
 res_timing_timerfd res_sorcery_config res_sorcery_memory res_sorcery_astdb res_http_websocket
 res_websocket_client
@@ -150,6 +160,9 @@ def _values(config: Config, node: Node, folder: Path, asterisk: Installed | None
 
 
 def _refuse_clashes(config: Config, node: Node) -> None:
+    ari = urlsplit(node.ari_url)
+    if node.managed and (ari.scheme != "http" or ari.hostname not in ("127.0.0.1", "::1", "localhost")):
+        raise BadAsteriskConfig(f"node {node.name} is managed: ari_url must be http://127.0.0.1:PORT")
     if node.ami_port and node.ami_password is None:
         raise BadAsteriskConfig(f"node {node.name}: ami_port is set, ami_password is missing")
     names = [f"trunk-{trunk.name}" for trunk in config.trunks] + [agent.name for agent in config.agents]

@@ -93,7 +93,8 @@ class Leg:
         text = (
             f"BYE {contact[1]} SIP/2.0\r\nVia: SIP/2.0/UDP {self.callee.address};branch=z9hG4bK{self.cseq}"
             f"{id(self)}\r\nMax-Forwards: 70\r\nFrom: {self.header('To')};tag=callee\r\n"
-            f"To: {self.header('From')}\r\nCall-ID: {self.header('Call-ID')}\r\nCSeq: {self.cseq} BYE\r\nContent-Length: 0\r\n\r\n"
+            f"To: {self.header('From')}\r\nCall-ID: {self.header('Call-ID')}\r\n"
+            f"CSeq: {self.cseq} BYE\r\nContent-Length: 0\r\n\r\n"
         )
         self.callee.transport.sendto(text.encode(), self.address)
 
