@@ -109,7 +109,7 @@ def finish(tx: Tx, ended: Ended, after: AfterCall, *, now: datetime) -> bool:
     False: the call is done already, and nothing is changed. Raises LookupError for no such call, ValueError
     when the outcome contradicts a decision that was committed (it outweighs how the call ended).
     """
-    row = tx.execute(select(calls).where(calls.c.id == ended.call_id)).one_or_none()
+    row = tx.execute(select(calls).where(calls.c.id == ended.call_id).with_for_update()).one_or_none()
     if row is None:
         raise LookupError(f"there is no call {ended.call_id}")
     if row.state not in ("dialing", "up"):

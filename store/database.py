@@ -21,6 +21,8 @@ from store.waking import Watch
 
 T = TypeVar("T")
 
+__all__ = ["Store", "Tx", "open_store"]
+
 
 class Store(Protocol):
     """What programs see of the store."""

@@ -144,9 +144,7 @@ def _batches(rows: Iterable[Mapping[str, Any]]) -> Iterator[list[Mapping[str, An
     yield batch
 
 
-def switch(
-    tx: Tx, built: Built, *, source: str, now: datetime, accept_shrink: bool = False
-) -> ListState:
+def switch(tx: Tx, built: Built, *, source: str, now: datetime, accept_shrink: bool = False) -> ListState:
     """Put a built version in force; files older than the last KEPT before it are removed.
 
     accept_shrink: a person says that it is right as it is, however many rows there were before (R2).

@@ -33,6 +33,8 @@ def check(connection: Connection) -> None:
 def bring_up_to_date(connection: Connection) -> None:
     """Run the missing revisions in one transaction. Raises StoreTooNew for a store of a newer program."""
     with connection.begin():
+        if connection.dialect.name == "postgresql":  # programs that start together migrate once
+            connection.execute(text("SELECT pg_advisory_xact_lock(6241)"))
         try:
             check(connection)
         except StoreTooOld:

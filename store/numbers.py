@@ -43,12 +43,6 @@ def refuse(tx: Tx, *, number: str, at: datetime, via: str, ref: str | None) -> b
     return first == 1
 
 
-def refused_by_another(tx: Tx, *, number: str, ref: str) -> bool:
-    """Whether a refusal stands that this call or message did not bring: it was confirmed before."""
-    row = tx.execute(select(numbers).where(numbers.c.number == number)).one_or_none()
-    return row is not None and row.refused_at is not None and row.refused_ref != ref
-
-
 def _withdraw_contacts(tx: Tx, number: str, at: int) -> None:
     due = (contacts.c.number == number, contacts.c.state == word("due"), contacts.c["class"] == "advertising")
     withdrawn = tx.execute(select(contacts.c.id, contacts.c.trigger).where(*due)).all()
@@ -72,3 +66,12 @@ def allow_again(tx: Tx, *, number: str) -> bool:
         .values(refused_at=None, refused_via=None, refused_ref=None)
     )
     return tx.execute(withdrawn).rowcount == 1
+
+
+def refused_by(tx: Tx, *, number: str) -> str | None:
+    """The call or message that carried the refusal that holds; None: none holds, or a person recorded it."""
+    chosen = select(numbers.c.refused_ref).where(
+        numbers.c.number == number, numbers.c.refused_at.is_not(None)
+    )
+    ref: str | None = tx.execute(chosen).scalar_one_or_none()
+    return ref

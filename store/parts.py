@@ -106,7 +106,16 @@ def receipt(
     normalised first, then the other forms. `state` None: on its way, or a word we do not know. One that fits
     no id but the only unanswered part to that number proves that this part was accepted.
     """
-    row = {"id": id, "kind": "receipt", "number": number, "to": to, "text": text, "bind": bind, "at": us(at)}
+    row = {
+        "id": id,
+        "hash": id,
+        "kind": "receipt",
+        "number": number,
+        "to": to,
+        "text": text,
+        "bind": bind,
+        "at": us(at),
+    }
     row |= {"state": "unmatched", "smsc_id": smsc_ids[0] if smsc_ids else None, "status": state}
     if not tx.insert_new(received, row):
         return None
@@ -151,7 +160,7 @@ def _states(tx: Tx, message: str) -> list[str]:
 
 def _derive(tx: Tx, message: str, at: datetime, reason: str | None = None) -> PartState:
     """Bring the message's state in line with its parts; who waited for it is woken."""
-    row = tx.execute(select(messages).where(messages.c.id == message)).one()
+    row = tx.execute(select(messages).where(messages.c.id == message).with_for_update()).one()
     state = whole(_states(tx, message), row.parts or 1)
     values: dict[str, Any] = {"state": state}
     if state in ("accepted", "delivered"):

@@ -1,16 +1,190 @@
-"""How is a PostgreSQL store written and read? One writing task with group commit; LISTEN and NOTIFY wake others."""
+"""How is a PostgreSQL store written and read? One writing task with group commit; NOTIFY wakes the others.
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+The functions are the same as on SQLite: SQLAlchemy runs them over asyncpg (`run_sync`). Several programs
+write: whoever decides about a number locks its row (numbers.py), queues are taken with SKIP LOCKED.
+"""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from typing import Any, TypeVar
 
+from sqlalchemy import Connection, text
 from sqlalchemy.engine import URL
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from store.database import Store
-from store.errors import StoreError
+from store import migrate
+from store.batch import Job, new_job, run_batch
+from store.errors import CommitFailed, StoreClosed, StoreError
+from store.tx import KINDS, Kind, Tx
+from store.waking import Wakes, Watch
+
+T = TypeVar("T")
+logger = logging.getLogger(__name__)
+
+READERS = 4
+MOST_WAITING = 20_000
+_CHANNEL = "mai"
+#: Two programs locked two numbers crosswise, or a snapshot is too old: the loser may simply run again.
+_RUN_AGAIN = frozenset(("40001", "40P01"))
+_TRIES = 5
+_RECONNECT_S = 1.0
 
 
 @asynccontextmanager
-async def open_postgres(url: URL, folder: Path, *, readonly: bool) -> AsyncIterator[Store]:
-    raise StoreError(f"{url.get_backend_name()} is not built yet: use sqlite:///mai.db in {folder}")
-    yield
+async def open_postgres(url: URL, folder: Path, *, readonly: bool) -> AsyncIterator["PostgresStore"]:
+    """The store in this database; lists lie in `folder`/lists. Raises StoreError when nobody answers."""
+    engine = create_async_engine(
+        url.set(drivername="postgresql+asyncpg"),
+        pool_size=READERS + 2,
+        max_overflow=0,
+        pool_pre_ping=True,
+        connect_args={"server_settings": {"application_name": "mai", "timezone": "UTC", "jit": "off"}},
+    )
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(engine.dispose)
+        try:
+            async with engine.connect() as connection:
+                await connection.run_sync(_checked if readonly else migrate.bring_up_to_date)
+        except (OSError, DBAPIError) as error:
+            where = url.render_as_string(hide_password=True)
+            raise StoreError(f"{where} cannot be opened: {error}") from error
+        store = PostgresStore(engine, folder / "lists", readonly=readonly)
+        stack.push_async_callback(store.close)
+        yield store
+
+
+def _checked(connection: Connection) -> None:
+    with connection.begin():
+        migrate.check(connection)
+
+
+class PostgresStore:
+    """A Store in a PostgreSQL database."""
+
+    def __init__(self, engine: AsyncEngine, lists: Path, *, readonly: bool) -> None:
+        self.lists = lists
+        self._engine = engine
+        self._readonly = readonly
+        self._wakes = Wakes()
+        self._room = asyncio.Semaphore(MOST_WAITING)
+        self._queue: asyncio.Queue[Job | None] = asyncio.Queue()
+        self._again: deque[Job] = deque()
+        self._closed = False
+        self._reading = asyncio.Semaphore(READERS)
+        self._writer = asyncio.create_task(self._work(), name="store-writer")
+        self._listener = asyncio.create_task(self._listen(), name="store-listener")
+
+    async def write(self, fn: Callable[[Tx], T]) -> T:
+        if self._readonly:
+            raise StoreError("the store was opened read-only")
+        await self._room.acquire()
+        if self._closed:
+            self._room.release()
+            raise StoreClosed("the store is closed")
+        job = new_job(fn)
+        self._queue.put_nowait(job)
+        result: T = await asyncio.shield(job.done)
+        return result
+
+    async def read(self, fn: Callable[[Tx], T]) -> T:
+        async with self._reading, self._engine.connect() as connection:
+            await connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+            async with connection.begin():
+                return await connection.run_sync(lambda sync: fn(Tx(sync, self.lists)))
+
+    def watch(self, *kinds: Kind) -> Watch:
+        return Watch(self._wakes, kinds)
+
+    async def wait_for(self, kind: Kind, timeout: float) -> bool:  # noqa: ASYNC109 an end, not a failure
+        return await self.watch(kind).wait(timeout)
+
+    async def close(self) -> None:
+        """Finish what was handed over, then close every connection."""
+        self._closed = True
+        self._queue.put_nowait(None)
+        await asyncio.wait([self._writer])
+        self._listener.cancel()
+        await asyncio.wait([self._listener])
+
+    async def _work(self) -> None:
+        while True:
+            first = self._again.popleft() if self._again else await self._queue.get()
+            if first is None:
+                return
+            await self._commit(first)
+
+    async def _commit(self, first: Job) -> None:
+        """One transaction; its callers resume after COMMIT was answered."""
+        taken: list[Job] = []
+        kinds: set[Kind] = set()
+        try:
+            async with self._engine.begin() as connection:
+                kinds = await connection.run_sync(self._run, first, taken)
+        except Exception as error:
+            kinds = set()
+            taken = taken or [first]
+            for job in taken:
+                job.error = CommitFailed(f"the commit was not confirmed: {error}")
+                job.error.__cause__ = error
+        for job in taken:
+            job.tries += 1
+            if job.tries < _TRIES and _may_run_again(job.error):
+                self._again.append(job)
+            else:
+                self._room.release()
+                job.land()
+        self._wakes.wake(kinds)
+
+    def _run(self, connection: Connection, first: Job, taken: list[Job]) -> set[Kind]:
+        kinds = run_batch(connection, self.lists, first, self._next, taken)
+        if kinds:
+            notify = text("SELECT pg_notify(:channel, :kinds)")
+            connection.execute(notify, {"channel": _CHANNEL, "kinds": ",".join(sorted(kinds))})
+        return kinds
+
+    def _next(self) -> Job | None:
+        if self._again:
+            return self._again.popleft()
+        if self._queue.empty():
+            return None
+        job = self._queue.get_nowait()
+        if job is None:  # the end: this batch is committed, then the task sees it again
+            self._queue.put_nowait(None)
+        return job
+
+    async def _listen(self) -> None:
+        """Hear what other programs write. After a lost connection everybody looks: something was missed."""
+        while True:
+            try:
+                await self._hear()
+            except (OSError, DBAPIError) as error:
+                logger.warning("the store's notices are not heard, trying again: %s", error)
+            await asyncio.sleep(_RECONNECT_S)
+            self._wakes.wake(KINDS)
+
+    async def _hear(self) -> None:
+        """Until the connection is lost."""
+        lost = asyncio.Event()
+        async with self._engine.connect() as connection:
+            await connection.execution_options(isolation_level="AUTOCOMMIT")
+            driver: Any = (await connection.get_raw_connection()).driver_connection
+            driver.add_termination_listener(lambda _: lost.set())
+            await driver.add_listener(_CHANNEL, self._heard)
+            self._wakes.wake(KINDS)  # what was written before we listened
+            try:
+                await lost.wait()
+            finally:
+                if not driver.is_closed():
+                    await driver.remove_listener(_CHANNEL, self._heard)
+
+    def _heard(self, _connection: Any, _pid: int, _channel: str, payload: str) -> None:
+        self._wakes.wake(kind for kind in KINDS if kind in payload.split(","))
+
+
+def _may_run_again(error: BaseException | None) -> bool:
+    return isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) in _RUN_AGAIN

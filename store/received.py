@@ -38,10 +38,19 @@ def add(
     The same hash again within `same_within` is a redelivery: None. Later it is a new message.
     Returns the id it was stored under.
     """
-    row = {"kind": "mo", "number": number, "to": to, "text": text, "bind": bind, "state": "new", "at": us(at)}
+    row = {
+        "kind": "mo",
+        "hash": id,
+        "number": number,
+        "to": to,
+        "text": text,
+        "bind": bind,
+        "state": "new",
+        "at": us(at),
+    }
     last = tx.execute(
         select(received.c.at)
-        .where(received.c.id >= id, received.c.id <= id + "~", received.c.kind == "mo")
+        .where(received.c.hash == id, received.c.kind == "mo")
         .order_by(received.c.at.desc())
         .limit(1)
     ).scalar()

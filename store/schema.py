@@ -209,7 +209,10 @@ message_parts = Table(
 received = Table(
     "received",
     metadata,
-    Column("id", Text, primary_key=True),  # hash of source, destination, esm_class, data_coding, octets
+    Column("id", Text, primary_key=True),
+    Column(
+        "hash", Text, nullable=False, index=True
+    ),  # of source, destination, esm_class, data_coding, octets
     Column("kind", Text, nullable=False),  # mo, receipt
     Column("number", Text, nullable=False),
     Column("to", Text, nullable=False),

@@ -194,6 +194,7 @@ def upgrade() -> None:
     op.create_table(
         "received",
         sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("hash", sa.Text(), nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("number", sa.Text(), nullable=False),
         sa.Column("to", sa.Text(), nullable=False),
@@ -205,6 +206,7 @@ def upgrade() -> None:
         sa.Column("at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )
+    op.create_index(op.f("ix_received_hash"), "received", ["hash"], unique=False)
     op.create_index(op.f("ix_received_smsc_id"), "received", ["smsc_id"], unique=False)
     op.create_table(
         "registrations",
