@@ -60,7 +60,8 @@ class Segment:
 
 def how_many_parts(text: str, *, coding: Coding | None = None, method: Method = Method.UDH8) -> int:
     """Parts that `split` would make, or that the SMSC will make of a payload. Raises NotText, TooLong."""
-    return len(_cut(*_prepare(text, coding), method))
+    text, coding, octets = _prepare(text, coding)
+    return len(_cut(text, coding, octets, method))
 
 
 def split(
@@ -71,26 +72,28 @@ def split(
     `reference` is any non-negative number and is taken modulo 256 (udh8) or 65536: count it per (source,
     destination). `coding` None chooses. Raises NotText, TooLong.
     """
-    text, coding = _prepare(text, coding)
-    pieces = _cut(text, coding, method)
+    text, coding, octets = _prepare(text, coding)
+    pieces = _cut(text, coding, octets, method)
     total = len(pieces)
     if total == 1:
-        return (Segment(1, 1, text, texts.encode(text, coding), 0, int(coding)),)
+        return (Segment(1, 1, text, octets, 0, int(coding)),)
     if method is Method.PAYLOAD:
-        payload = ((pdu.TAG_MESSAGE_PAYLOAD, texts.encode(text, coding)),)
+        payload = ((pdu.TAG_MESSAGE_PAYLOAD, octets),)
         return (Segment(1, 1, text, b"", 0, int(coding), payload, total),)
     segments = []
     for number, piece in enumerate(pieces, 1):
         header, tlvs = _label(method, reference, total, number)
-        octets = header + texts.encode(piece, coding)
+        message = header + texts.encode(piece, coding)
         esm_class = pdu.ESM_UDH if header else 0
-        segments.append(Segment(number, total, piece, octets, esm_class, int(coding), tlvs))
+        segments.append(Segment(number, total, piece, message, esm_class, int(coding), tlvs))
     return tuple(segments)
 
 
-def _prepare(text: str, coding: Coding | None) -> tuple[str, Coding]:
-    text = texts.normal(text)
-    return text, texts.coding_of(text) if coding is None else coding
+def _prepare(text: str, coding: Coding | None) -> tuple[str, Coding, bytes]:
+    text = unicodedata.normalize("NFC", text)
+    if coding is None:
+        coding = texts.coding_of(text)
+    return text, coding, texts.encode(text, coding)
 
 
 def _label(method: Method, reference: int, total: int, number: int) -> tuple[bytes, Tlvs]:
@@ -107,8 +110,8 @@ def _label(method: Method, reference: int, total: int, number: int) -> tuple[byt
     return b"", tlvs
 
 
-def _cut(text: str, coding: Coding, method: Method) -> list[str]:
-    if len(texts.encode(text, coding)) <= _ALONE[coding]:
+def _cut(text: str, coding: Coding, octets: bytes, method: Method) -> list[str]:
+    if len(octets) <= _ALONE[coding]:
         return [text]
     room = _SHARED[method][coding]
     pieces: list[str] = []

@@ -34,6 +34,7 @@ _TO_GSM: Final = str.maketrans(
     | {char: _ESCAPE + chr(septet) for char, septet in _EXTENSION.items()}
 )
 _GSM_CHARACTERS: Final = frozenset(chr(code) for code in _TO_GSM)
+_IN_GSM: Final = re.compile(f"[{re.escape(''.join(sorted(_GSM_CHARACTERS)))}]*").fullmatch
 _LONE_ESCAPE: Final = " "  # 03.38: a receiver that does not know what follows the escape shows a space
 _FROM_BASIC: Final = dict(enumerate(_BASIC)) | {0x1B: _LONE_ESCAPE} | dict.fromkeys(range(128, 256), "�")
 _FROM_EXTENSION: Final = {chr(septet): char for char, septet in _EXTENSION.items()}
@@ -66,7 +67,7 @@ def without_marks(text: str) -> str:
 
 def coding_of(text: str) -> Coding:
     """The cheapest coding every SMSC takes: GSM if it holds every character, else UCS2."""
-    return Coding.GSM if _GSM_CHARACTERS.issuperset(text) else Coding.UCS2
+    return Coding.GSM if _IN_GSM(text) else Coding.UCS2
 
 
 def encode(text: str, coding: Coding) -> bytes:
@@ -76,7 +77,7 @@ def encode(text: str, coding: Coding) -> bytes:
             return text.encode("utf-16-be")
         except UnicodeEncodeError as error:
             raise NotText(f"character {error.start + 1} is an unpaired surrogate") from None
-    if coding is Coding.GSM and _GSM_CHARACTERS.issuperset(text):
+    if coding is Coding.GSM and _IN_GSM(text):
         return text.translate(_TO_GSM).encode("latin-1")
     try:
         if coding is Coding.LATIN1:
