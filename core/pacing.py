@@ -68,7 +68,8 @@ def seconds_until_next(pace: Pace, state: Started, now: float, slower: float = 1
     if slower <= 0:
         return math.inf
     filled = _filled(pace, state, now, slower)
-    bucket = max(0.0, 1 - _ROUNDING - filled.credit) / (rate(pace, state, now) * min(slower, 1.0))
+    lacks = 1 - filled.credit
+    bucket = lacks / (rate(pace, state, now) * min(slower, 1.0)) if lacks > _ROUNDING else 0.0
     over = len(filled.recent) - math.ceil(pace.calls_per_second - _ROUNDING)
     second = filled.recent[over] + 1 - filled.at if over >= 0 else 0.0
     return max(bucket, second)

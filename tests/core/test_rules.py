@@ -540,7 +540,7 @@ def test_every_rule_is_in_the_table_once_for_each_question() -> None:
 def test_no_rolling_day_ever_holds_more_than_the_caps(
     asked: list[tuple[Channel, int]], calls: int, messages: int
 ) -> None:
-    """R7: over every history of asked moments, clock jumps included, what the gate let through keeps the caps."""
+    """R7: over every history of asked moments, clock jumps included, what it let through keeps the caps."""
     law = replace(LAW, calls_per_24h=calls, sms_per_24h=messages)
     history: dict[Channel, list[datetime]] = {"voice": [], "sms": []}
     for channel, seconds in asked:
