@@ -19,6 +19,7 @@ from prompts.lexicon import Lexicon
 from prompts.words import in_words
 
 _WORKERS = 2
+_SHOWN = 20  #: failures that one error lists by name
 #: Called after each piece: how many are done, of how many, and the piece.
 Progress = Callable[[int, int, str], None]
 
@@ -31,8 +32,9 @@ class CannotMake(Exception):
     """Pieces that could not be made, each with the reason; all others were."""
 
     def __init__(self, failures: tuple[tuple[str, str], ...]) -> None:
-        lines = "".join(f"\n  {piece!r}: {reason}" for piece, reason in failures)
-        super().__init__(f"{len(failures)} of the prompts could not be made:{lines}")
+        lines = [f"\n  {piece!r}: {reason}" for piece, reason in failures[:_SHOWN]]
+        more = f"\n  and {len(failures) - _SHOWN} more" if len(failures) > _SHOWN else ""
+        super().__init__(f"prompts that could not be made: {len(failures)}{''.join(lines)}{more}")
         self.failures = failures
 
 
@@ -46,13 +48,15 @@ class Library:
         self._files: dict[str, Path] = {}  #: what is known to be there and whole
 
     def file(self, piece: str) -> Path:
-        """The WAV file of a piece (PCM16, 8 kHz, mono). Fast: no sound is opened. Raises NotMade."""
+        """The WAV file of a piece (PCM16, 8 kHz, mono). Raises NotMade.
+
+        After `make` or `missing` a look into a dict: fit for the event loop.
+        """
         known = self._files.get(piece)
+        if known is None and self._is_made(piece):
+            known = self._files[piece]
         if known is None:
-            known = self._name(piece)
-            if not audio.whole(known):
-                raise NotMade(f"{piece!r} has no sound yet")
-            self._files[piece] = known
+            raise NotMade(f"{piece!r} has no sound yet")
         return known
 
     def missing(self, pieces: Iterable[str]) -> tuple[str, ...]:
@@ -66,7 +70,8 @@ class Library:
         """
         missing = self.missing(pieces)
         failures = dict[str, str]()
-        with ThreadPoolExecutor(_WORKERS, "prompts") as workers:
+        workers = ThreadPoolExecutor(_WORKERS, "prompts")
+        try:
             made = {workers.submit(self._make, piece): piece for piece in missing}
             for done, future in enumerate(as_completed(made), start=1):
                 piece, error = made[future], future.exception()
@@ -76,6 +81,8 @@ class Library:
                     raise error
                 if progress is not None:
                     progress(done, len(missing), piece)
+        finally:  # who interrupts does not wait for the rest
+            workers.shutdown(cancel_futures=True)
         if failures:
             raise CannotMake(tuple((piece, failures[piece]) for piece in missing if piece in failures))
         return len(missing)
@@ -103,7 +110,11 @@ class Library:
             name = self._name(piece)
         except CannotSpeak:  # a recording that is not there: `make` will say so
             return False
-        return audio.whole(name)
+        if not audio.whole(name):
+            self._files.pop(piece, None)
+            return False
+        self._files[piece] = name
+        return True
 
     def _name(self, piece: str) -> Path:
         spoken = in_words(piece, self._lexicon)

@@ -39,9 +39,13 @@ def engine(settings: Prompts, root: Path) -> Espeak:
 def espeak(program: Path, voice: str, rate: int) -> Espeak:
     """Raises CannotSpeak where the program is not there or does not know the voice."""
     version = _VERSION.search(_run([str(program), "--version"], b"").decode(errors="replace"))
-    found = Espeak(program, voice, rate, version[0] if version else "unknown")
-    _run([str(program), "-q", "-v", voice, "--stdin"], b"a")
-    return found
+    rows = _run([str(program), "--voices"], b"").decode(errors="replace").splitlines()[1:]
+    languages = {row.split()[1] for row in rows}
+    # The program itself takes "no-such-voice" for Norwegian. Behind a + stands a variant of the voice.
+    if voice.partition("+")[0] not in languages:
+        ours = ", ".join(sorted(language for language in languages if language.startswith("vi")))
+        raise CannotSpeak(f"espeak-ng has no voice {voice!r}: for Vietnamese it has {ours}")
+    return Espeak(program, voice, rate, version[0] if version else "unknown")
 
 
 def _run(command: list[str], stdin: bytes) -> bytes:
