@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import flows
-from ari_app.ending import end_call
 from ari_app.call import CallReport
+from ari_app.ending import end_call
 from ari_app.phone import Attempt, Phone
 from core.facts import Programme
 from core.outcomes import Outcome
@@ -81,5 +81,7 @@ async def make_call(app: App, phone: Phone, claimed: Claimed) -> None:
             sip_code=report.sip_code,
             reason=reason or None,
         )
-        await asyncio.shield(app.store.write(lambda tx: end_call(tx, app, ended_call, now=app.now())))
+        await asyncio.shield(
+            app.store.write(lambda tx: end_call(tx, app=app, ended=ended_call, now=app.now()))
+        )
         logger.info("call ended", call=attempt.id, number=attempt.number, outcome=str(outcome), reason=reason)

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from uuid import uuid4
 
 import flows
@@ -91,9 +92,13 @@ class Dialer:
                 continue
             if not lines:
                 self.reason = "every channel of every trunk is in use, or the calls per second are used up"
-                await self._line_freed(min([t.wait_s(now) for t in self.trunks if t.up < t.pace.max_channels] + [1.0]))
+                await self._line_freed(
+                    min([t.wait_s(now) for t in self.trunks if t.up < t.pace.max_channels] + [1.0])
+                )
                 continue
-            claimed, looked_at = await self.app.store.write(lambda tx, lines=lines, node=node: self._claim(tx, node, lines, self.app.now()))
+            claimed, looked_at = await self.app.store.write(
+                partial(self._claim, node=node, lines=lines, now=self.app.now())
+            )
             for each in claimed:
                 self._begin(each)
             if claimed or looked_at:
@@ -119,7 +124,7 @@ class Dialer:
             return
 
     def _claim(
-        self, tx: Tx, node: str, lines: Sequence[PacedTrunk], now: datetime
+        self, tx: Tx, *, node: str, lines: Sequence[PacedTrunk], now: datetime
     ) -> tuple[list[Claimed], int]:
         """Claim as many contacts as there are lines, the programmes in turn; returns them and how many were looked at."""
         claimed: list[Claimed] = []
@@ -144,7 +149,11 @@ class Dialer:
         paused = {pause.programme for pause in settings.paused(tx)}
         if settings.ALL in paused:
             return []
-        return [p for name, p in installation.programmes.items() if name not in paused | set(installation.held_back)]
+        return [
+            p
+            for name, p in installation.programmes.items()
+            if name not in paused | set(installation.held_back)
+        ]
 
     def _due(self, tx: Tx, programme: Programme, now: datetime, limit: int) -> Sequence[contacts.Contact]:
         exhausted = programme.campaign.trigger.kind != "list" or lists.exhausted(tx, programme=programme.name)
@@ -164,10 +173,16 @@ class Dialer:
         no = answer.no
         if no is not None:
             later = no.again
-            if later is not None and not contact.test and (contact.stale_at is None or later < contact.stale_at):
+            if (
+                later is not None
+                and not contact.test
+                and (contact.stale_at is None or later < contact.stale_at)
+            ):
                 contacts.postpone(tx, contact=contact.id, due_at=later)
             else:
-                contacts.settle_undialled(tx, contact=contact.id, fate=fate(answer), reason=why_not(no), now=now)
+                contacts.settle_undialled(
+                    tx, contact=contact.id, fate=fate(answer), reason=why_not(no), now=now
+                )
             return None
         offers = offers_of(self.app, programme.name)
         speech = Speech(
@@ -215,7 +230,9 @@ class Dialer:
             paced.up -= 1
             self.freed.set()
             if not task.cancelled() and (error := task.exception()):
-                logger.error("the end of a call could not be recorded", call=task.get_name(), error=repr(error))
+                logger.error(
+                    "the end of a call could not be recorded", call=task.get_name(), error=repr(error)
+                )
 
         task.add_done_callback(over)
 

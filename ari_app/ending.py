@@ -16,7 +16,7 @@ def house_of(app: App) -> House:
     return House(installation.catalogue, installation.config.texts, installation.law)
 
 
-def end_call(tx: Tx, app: App, ended: Ended, *, now: datetime) -> bool:
+def end_call(tx: Tx, *, app: App, ended: Ended, now: datetime) -> bool:
     """Record how an attempt ended. A decision that was committed outweighs `ended.outcome`.
 
     False: it was recorded before, and nothing is changed; so doing it twice, from `make_call` and from `recover`,

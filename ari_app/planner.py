@@ -7,12 +7,13 @@ A target list is planned in a stream, just ahead of the dialer, never read into 
 import asyncio
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 
 from core.facts import Event, Facts, Programme
 from core.rules import Answer, Verdict, fate, may_contact, nearest
 from runtime.app import App
 from runtime.logs import log
-from store import contacts, facts, lists, settings, triggers
+from store import contacts, facts, lists, triggers, versions
 from store.tx import Tx
 
 logger = log("planner")
@@ -29,10 +30,10 @@ async def run(app: App, stopping: asyncio.Event) -> None:
     events = app.store.watch("triggers", "lists", "contacts")
     while not stopping.is_set():
         now = app.now()
-        planned = await app.store.write(lambda tx: plan_events(tx, app, now=now))
+        planned = await app.store.write(partial(plan_events, app=app, now=now))
         for programme in _startable(app):
             if programme.campaign.trigger.kind == "list":
-                planned += await app.store.write(lambda tx, p=programme: plan_targets(tx, app, p, now=now))
+                planned += await app.store.write(partial(plan_targets, app=app, programme=programme, now=now))
         if not planned:
             await events.wait(1.0)
 
@@ -40,7 +41,7 @@ async def run(app: App, stopping: asyncio.Event) -> None:
 def _keep_versions(tx: Tx, app: App) -> None:
     for name, programme in app.installation.programmes.items():
         content = app.installation.files[name]
-        settings.keep_version(tx, version=programme.version, programme=name, content=content, now=app.now())
+        versions.keep(tx, version=programme.version, programme=name, content=content, now=app.now())
 
 
 def _startable(app: App) -> Sequence[Programme]:
@@ -66,12 +67,14 @@ def ask_rules(
 
     `contact`: the one that is decided about, which does not count against itself.
     """
-    known = facts.facts_for(tx, number=number, programme=programme.name, event=event, now=now, contact=contact)
+    known = facts.facts_for(
+        tx, number=number, programme=programme.name, event=event, now=now, contact=contact
+    )
     class_ = programme.campaign.class_
     return may_contact(known, programme, "voice", class_, now, app.installation.law, first_no=True), known
 
 
-def plan_events(tx: Tx, app: App, *, now: datetime) -> int:
+def plan_events(tx: Tx, *, app: App, now: datetime) -> int:
     """Plan the events that nobody planned yet; returns how many were looked at."""
     waiting = triggers.new(tx, limit=_BATCH)
     for trigger in waiting:
@@ -121,7 +124,7 @@ def _asked(app: App, trigger: triggers.Trigger) -> Sequence[Programme]:
     return [p for p in _startable(app) if p.campaign.trigger.kind == trigger.event.kind]
 
 
-def plan_targets(tx: Tx, app: App, programme: Programme, *, now: datetime) -> int:
+def plan_targets(tx: Tx, *, app: App, programme: Programme, now: datetime) -> int:
     """Plan the next targets of a list programme while fewer than `_AHEAD` wait; returns how many were planned.
 
     A target that the rules refuse for good is kept as done with the reason; one that may be called later is due.

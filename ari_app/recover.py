@@ -4,6 +4,8 @@ Channels stay up in Stasis while the controller is away, and no StasisStart is r
 is honoured; a call that was handed to an agent goes on; nothing is redialled (DESIGN.md §3).
 """
 
+from functools import partial
+
 from ari_app.ending import end_call
 from ari_app.phone import Phone
 from core.outcomes import Outcome
@@ -29,9 +31,11 @@ async def recover(app: App, phone: Phone) -> int:
             outcome=Outcome.TRANSFERRED if with_agent else Outcome.UNKNOWN,
             ended_at=app.now(),
             rang=call.rang_at is not None,
-            reason="with an agent when the controller came back" if with_agent else "the controller ended meanwhile",
+            reason="with an agent when the controller came back"
+            if with_agent
+            else "the controller ended meanwhile",
         )
-        await app.store.write(lambda tx, ended=ended: end_call(tx, app, ended, now=app.now()))
+        await app.store.write(partial(end_call, app=app, ended=ended, now=app.now()))
     strangers = [channel for id_, channel in live.items() if channel.in_app and id_ not in left]
     for channel in strangers:
         await phone.hang_up_orphan(channel.node, channel.id)

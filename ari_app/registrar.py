@@ -6,6 +6,7 @@ again with the same key, backing off, at most `tries` times, then `unknown` and 
 
 import asyncio
 from datetime import timedelta
+from functools import partial
 
 from ari_app.ending import house_of
 from core.after_call import EndedRegistration, after_registration
@@ -39,9 +40,7 @@ async def run(app: App, stopping: asyncio.Event) -> None:
             if not room:
                 await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
                 continue
-            claimed = await app.store.write(
-                lambda tx, room=room: registrations.claim_due(tx, now=app.now(), limit=room)
-            )
+            claimed = await app.store.write(partial(registrations.claim_due, now=app.now(), limit=room))
             for registration in claimed:
                 task = asking.create_task(_ask(app, settings, hook, registration))
                 running.add(task)
@@ -71,7 +70,9 @@ async def _ask(app: App, settings: Settings, hook: Hook, registration: Registrat
         logger.exception("asking failed", registration=registration.id)
         answer = Unclear(f"{type(error).__name__}: {error}")
     await app.store.write(lambda tx: _take(tx, app, settings, registration, answer))
-    logger.info("asked", registration=registration.id, package=registration.package, answer=type(answer).__name__)
+    logger.info(
+        "asked", registration=registration.id, package=registration.package, answer=type(answer).__name__
+    )
     if isinstance(answer, Unclear) and not _may_ask_again(settings, registration):
         await app.alarm(
             f"registration:{registration.id}",
@@ -89,7 +90,13 @@ async def _answer(settings: Settings, hook: Hook, registration: Registration) ->
     elif registration.tries > 1 and not settings.idempotent:
         return Unclear("asked once already, and a repeat is not harmless")
     return await hook.register(
-        Ask(registration.id, registration.number, registration.package, registration.programme, registration.at)
+        Ask(
+            registration.id,
+            registration.number,
+            registration.package,
+            registration.programme,
+            registration.at,
+        )
     )
 
 

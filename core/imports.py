@@ -88,7 +88,11 @@ def subscriber_row(row: Row) -> dict[str, Any]:
         "segment": row.get("segment") or None,
         "tariff": row.get("tariff") or None,
         "activated_on": _day(row, "activated_on"),
-        **{f"arpu{kind}_{m}": _dong(row, f"arpu{kind}_{m}") for kind in ("", "_data", "_voice") for m in _MONTHS},
+        **{
+            f"arpu{kind}_{m}": _dong(row, f"arpu{kind}_{m}")
+            for kind in ("", "_data", "_voice")
+            for m in _MONTHS
+        },
         "balance": _dong(row, "balance"),
         "packages": ";".join(_words(row, "packages")),
         "flags": ";".join(flags),

@@ -14,7 +14,6 @@ from runtime.clock import Clock
 from store import settings
 from store.database import Store
 
-
 Says = Callable[[], dict[str, Any]]
 Media = Callable[[str], Path]
 

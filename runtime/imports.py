@@ -5,6 +5,7 @@ is atomic and stalls no call (DESIGN.md §4).
 """
 
 import csv
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -46,7 +47,11 @@ def _header(columns: list[str] | None, kind: str, file: Path) -> list[str]:
 
 
 def rows_of(
-    file: Path, kind: str, report: Report, refused: Callable[[int, list[str], str], None], at: Callable[[int], None]
+    file: Path,
+    kind: str,
+    report: Report,
+    refused: Callable[[int, list[str], str], None],
+    at: Callable[[int], None],
 ) -> Iterator[dict[str, Any]]:
     """The good rows of a CSV file (UTF-8, with or without BOM; comma, semicolon or tab between columns).
 
@@ -64,7 +69,7 @@ def rows_of(
             for cells in reader:
                 line = reader.line_num
                 if line % 2000 == 0:
-                    at(text.buffer.tell())
+                    at(os.lseek(text.fileno(), 0, os.SEEK_CUR))
                 if not any(cell.strip() for cell in cells):
                     continue
                 try:
@@ -80,7 +85,9 @@ def rows_of(
                 report.accepted += 1
                 yield row
         except UnicodeDecodeError as error:
-            raise BadFile(f"{file}: is not UTF-8 at byte {error.start}; save it as UTF-8 and import it again") from error
+            raise BadFile(
+                f"{file}: is not UTF-8 at byte {error.start}; save it as UTF-8 and import it again"
+            ) from error
         except csv.Error as error:
             raise BadFile(f"{file}:{reader.line_num}: {error}") from error
 

@@ -3,6 +3,7 @@
 import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -35,7 +36,9 @@ def _text(path: Path, what: str) -> bytes:
     try:
         return path.read_bytes()
     except FileNotFoundError:
-        raise BadInstallation([f"{_shown(path)}: {what} is not there; name it with --config or make it"]) from None
+        raise BadInstallation(
+            [f"{_shown(path)}: {what} is not there; name it with --config or make it"]
+        ) from None
     except OSError as error:
         raise BadInstallation([f"{_shown(path)}: cannot be read: {error.strerror}"]) from error
 
@@ -48,44 +51,97 @@ def load_config(file: Path) -> Config:
     return config
 
 
-def load(file: Path) -> Installation:
-    """Everything that people wrote. Raises BadInstallation with every problem of every file at once."""
-    config = load_config(file)
-    folder = file.resolve().parent
-    packages = (folder / config.packages).resolve()
-    catalogue = parse_packages(_text(packages, "the catalogue of packages"), _shown(packages))
+@dataclass(frozen=True)
+class Loaded:
+    """One campaign file: the programme or what is wrong with the file, and what the linter says of it."""
+
+    name: str
+    file: str
+    text: bytes
+    programme: Programme | None
+    problems: list[Problem]
+    findings: tuple[Finding, ...] = ()
+
+    @property
+    def why_held_back(self) -> str | None:
+        """Why it does not start; None: it does."""
+        reasons = [str(problem) for problem in self.problems] or [str(f) for f in self.findings if f.stops]
+        return reasons[0] if reasons else None
+
+
+def load_catalogue(config: Config, folder: Path) -> Catalogue:
+    """packages.yaml. Raises BadInstallation with every problem."""
+    path = (folder / config.packages).resolve()
+    catalogue = parse_packages(_text(path, "the catalogue of packages"), _shown(path))
     if isinstance(catalogue, list):
         raise BadInstallation([str(problem) for problem in catalogue])
-    problems: list[Problem] = []
-    programmes: dict[str, Programme] = {}
-    files: dict[str, str] = {}
-    held_back: dict[str, str] = {}
-    for path in _campaign_files(folder / config.campaigns):
-        text = _text(path, "a campaign")
-        found = parse_campaign(text, _shown(path), catalogue, config, datetime.now(UTC).astimezone(VIETNAM).date())
+    return catalogue
+
+
+def load_campaigns(config: Config, folder: Path, catalogue: Catalogue) -> list[Loaded]:
+    """Every file of campaigns/, the good and the bad."""
+    today = (config.clock.now or datetime.now(UTC)).astimezone(VIETNAM).date()
+    loaded = []
+    for path in _campaign_files((folder / config.campaigns).resolve()):
+        text, shown = _text(path, "a campaign"), _shown(path)
+        found = parse_campaign(text, shown, catalogue, config, today)
         if isinstance(found, list):
-            problems += found
-            continue
-        programmes[found.name] = found
-        files[found.name] = text.decode("utf-8", "replace")
-        stops = [finding for finding in findings_of(found, path, text, catalogue, config) if finding.stops]
-        if stops:
-            held_back[found.name] = str(stops[0])
-    if problems:
-        raise BadInstallation([str(problem) for problem in problems])
-    return Installation(config, folder, catalogue, programmes, files, held_back, law_of(config))
+            loaded.append(Loaded(path.stem, shown, text, None, found))
+        else:
+            loaded.append(
+                Loaded(path.stem, shown, text, found, [], lint(found, text, shown, catalogue, config, today))
+            )
+    return loaded
 
 
-def findings_of(
-    programme: Programme, path: Path, text: bytes, catalogue: Catalogue, config: Config
-) -> list[Finding]:
-    """What the rule linter says of one programme (R4, R5, R10, R11, R12, O5, O6)."""
-    return lint(programme, text, _shown(path), catalogue, config)
+def load(file: Path) -> Installation:
+    """The installation. A campaign that is wrong, or that a rule forbids, is held back; the rest goes on.
+
+    Raises BadInstallation for what the whole system stands on: config.yaml and packages.yaml.
+    """
+    config = load_config(file)
+    folder = file.resolve().parent
+    catalogue = load_catalogue(config, folder)
+    campaigns = load_campaigns(config, folder, catalogue)
+    return Installation(
+        config=config,
+        folder=folder,
+        catalogue=catalogue,
+        programmes={each.name: each.programme for each in campaigns if each.programme},
+        files={each.name: each.text.decode("utf-8", "replace") for each in campaigns},
+        held_back={each.name: why for each in campaigns if (why := each.why_held_back)},
+        law=law_of(config),
+    )
+
+
+def check(file: Path) -> tuple[list[str], bool]:
+    """`mai check`: a line for everything that is wrong or found, and one for each file that is well.
+
+    Second: whether every programme would start. Raises BadInstallation as `load` does.
+    """
+    config = load_config(file)
+    folder = file.resolve().parent
+    catalogue = load_catalogue(config, folder)
+    lines = [
+        f"{_shown(file)}: well",
+        f"{_shown(folder / config.packages)}: {len(catalogue.packages)} packages",
+    ]
+    campaigns = load_campaigns(config, folder, catalogue)
+    for each in campaigns:
+        lines += [str(problem) for problem in each.problems] + [str(finding) for finding in each.findings]
+        if each.programme is not None:
+            starts = "starts" if each.why_held_back is None else "does not start"
+            lines.append(f"{each.file}: {each.programme.campaign.title}: {starts}")
+    if any(each.problems for each in campaigns):
+        raise BadInstallation(lines)
+    return lines, not any(each.why_held_back for each in campaigns)
 
 
 def _campaign_files(folder: Path) -> Iterator[Path]:
     if not folder.is_dir():
-        raise BadInstallation([f"{_shown(folder)}: the folder of campaigns is not there; set `campaigns` in config.yaml"])
+        raise BadInstallation(
+            [f"{_shown(folder)}: the folder of campaigns is not there; set `campaigns` in config.yaml"]
+        )
     yield from sorted(path for path in folder.iterdir() if path.suffix in (".yaml", ".yml"))
 
 

@@ -3,6 +3,7 @@
 Each is given the App and the request's fields, and returns what the command shows (JSON).
 """
 
+import getpass
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from typing import Any
@@ -55,18 +56,21 @@ async def resume(app: App, *, programme: str) -> Any:
 def _known(app: App, programme: str) -> None:
     known = app.installation.programmes
     if programme != settings.ALL and programme not in known:
-        raise CommandFailed(f"{programme!r} is not a programme: one of {', '.join(sorted(known)) or '(none)'}")
+        raise CommandFailed(
+            f"{programme!r} is not a programme: one of {', '.join(sorted(known)) or '(none)'}"
+        )
 
 
 async def refuse(app: App, *, number: str, undo: bool, by: str) -> Any:
     """O21: a person records that a subscriber refuses advertising, or takes it back."""
-    whom, now = _number(number), app.now()
+    whom, now = number_of(number), app.now()
     if undo:
         return await app.store.write(lambda tx: numbers.allow_again(tx, number=whom))
     return await app.store.write(lambda tx: numbers.refuse(tx, number=whom, at=now, via="cli", ref=by))
 
 
-def _number(text: str) -> str:
+def number_of(text: str) -> str:
+    """The subscriber's number, or CommandFailed saying what would be right."""
     try:
         return subscriber_number(text)
     except BadNumber as error:
@@ -79,7 +83,7 @@ async def call(app: App, *, number: str, programme: str) -> Any:
     if held := app.installation.held_back.get(programme):
         raise CommandFailed(f"{programme} does not start: {held}")
     now = app.now()
-    event = Event(f"test-{uuid4().hex[:12]}", "topup", _number(number), now)
+    event = Event(f"test-{uuid4().hex[:12]}", "topup", number_of(number), now)
     await app.store.write(
         lambda tx: triggers.add(tx, event=event, received_at=now, only_programme=programme, kind="test")
     )
@@ -88,7 +92,7 @@ async def call(app: App, *, number: str, programme: str) -> Any:
 
 async def fate(app: App, *, trigger: str, number: str) -> Any:
     """What became of a test call so far: its trigger and, once dialled, its call."""
-    whom = _number(number)
+    whom = number_of(number)
 
     def look(tx: Tx) -> dict[str, Any]:
         event = next((each for each in logs.triggers(tx, number=whom) if each["id"] == trigger), None)
@@ -141,3 +145,16 @@ async def carry_out(installation: Installation, do: str, **fields: Any) -> Any:
 def plain(built: Built) -> dict[str, Any]:
     """A built list as a request carries it."""
     return asdict(built)
+
+
+def new_id(kind: str) -> str:
+    """An id for an event that came without one."""
+    return f"{kind}-{uuid4().hex[:16]}"
+
+
+def who() -> str:
+    """Who gives this command, for the log."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        return "unknown"

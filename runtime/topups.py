@@ -85,7 +85,9 @@ async def _keep_invalid(app: App, raw: Mapping[str, object], error: BadTopup, no
     id_, number, amount = raw.get("id"), raw.get("number"), raw.get("amount")
     if not isinstance(id_, str) or not _ID.match(id_):
         return  # nothing to find it by
-    whole = amount if isinstance(amount, int) and not isinstance(amount, bool) and abs(amount) < 2**62 else None
+    whole = (
+        amount if isinstance(amount, int) and not isinstance(amount, bool) and abs(amount) < 2**62 else None
+    )
     await app.store.write(
         lambda tx: triggers.add_invalid(
             tx,

@@ -10,7 +10,7 @@ from runtime.app import App
 from runtime.logs import log
 from smpp import statuses
 from smpp.pdu import DataSm, DeliverSm
-from smpp.receipts import Receipt, State, id_forms, plain_id, receipt_of
+from smpp.receipts import Receipt, State, id_forms, receipt_of
 from smpp.segments import join, part_of
 from store import messages, numbers, parts, received
 from store.tx import Tx
@@ -39,7 +39,9 @@ async def take_incoming(app: App, bind: str, pdu: DeliverSm | DataSm) -> int:
 def _hash(pdu: DeliverSm | DataSm) -> str:
     """Names a message over redeliveries, which have a new sequence number."""
     octets = b"" if isinstance(pdu, DataSm) else pdu.short_message
-    content = repr((pdu.source_addr, pdu.destination_addr, pdu.esm_class, pdu.data_coding, octets, tuple(pdu.tlvs)))
+    content = repr(
+        (pdu.source_addr, pdu.destination_addr, pdu.esm_class, pdu.data_coding, octets, tuple(pdu.tlvs))
+    )
     return hashlib.sha256(content.encode()).hexdigest()[:32]
 
 
@@ -52,7 +54,7 @@ def _number(digits: str) -> str:
 
 
 def _take_receipt(tx: Tx, app: App, bind: str, pdu: DeliverSm | DataSm, receipt: Receipt) -> None:
-    forms = tuple(dict.fromkeys((plain_id(receipt.message_id), *id_forms(receipt.message_id)))) if receipt.message_id else ()
+    forms = id_forms(receipt.message_id) if receipt.message_id else ()
     parts.receipt(
         tx,
         id=_hash(pdu),

@@ -1,7 +1,7 @@
 """Which messages may leave now? The gate at `due -> sending`, asked and marked in one transaction.
 
-What is marked here is committed before its bytes leave; what the gate holds back waits or is dropped with the rule
-that said so.
+What is marked here is committed before its bytes leave; what the gate holds back waits, or is dropped with
+the rule that said so.
 """
 
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ class Marked:
     segments: tuple[Segment, ...]
 
 
-def mark_next(tx: Tx, app: App, bind: Bind, *, room: int, now: datetime) -> list[Marked]:
+def mark_next(tx: Tx, *, app: App, bind: Bind, room: int, now: datetime) -> list[Marked]:
     """Mark the messages that may leave over this bind now, at most `room` segments (at least one message)."""
     marked: list[Marked] = []
     for message in messages.due(tx, now=now, limit=min(_MOST_AT_ONCE, max(room, 1))):
@@ -63,7 +63,7 @@ def _gate(tx: Tx, app: App, message: Message, now: datetime) -> Sending:
 
 def _segments(tx: Tx, message: Message, bind: Bind) -> tuple[Segment, ...]:
     """The segments of a message; one that no SMS can carry is dropped."""
-    reference = int(message.id[-4:], 16)  # any number; the same on a repeat, so that the phone joins the parts
+    reference = int(message.id[-4:], 16)  # the same on a repeat
     try:
         return split(message.text, reference=reference, method=Method(bind.segmentation))
     except (NotText, TooLong) as error:

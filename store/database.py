@@ -80,3 +80,11 @@ async def open_store(url: str, folder: Path, *, readonly: bool = False) -> Async
             yield grown
     else:
         raise StoreError(f"store.url begins with {engine!r}: only sqlite:/// and postgresql:// are known")
+
+
+def lists_folder(url: str, folder: Path) -> Path:
+    """Where the big read-only files of this store lie, for who builds one without opening the store."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "sqlite":
+        return (folder / (parsed.database or "")).parent / "lists"
+    return folder / "lists"

@@ -78,7 +78,17 @@ def test_a_protocol_file_imports_nothing_of_ours(name: str) -> None:
 
 def test_core_reads_no_clock_and_does_no_io() -> None:
     """R15: decisions are pure: `now` is an argument."""
-    forbidden = {"asyncio", "socket", "sqlite3", "sqlalchemy", "aiohttp", "subprocess", "time", "random", "os"}
+    forbidden = {
+        "asyncio",
+        "socket",
+        "sqlite3",
+        "sqlalchemy",
+        "aiohttp",
+        "subprocess",
+        "time",
+        "random",
+        "os",
+    }
     wrong = []
     for file in python_files("core"):
         tree = ast.parse(file.read_text(encoding="utf-8"))
@@ -99,12 +109,16 @@ def test_core_reads_no_clock_and_does_no_io() -> None:
 def test_sql_stays_in_the_store() -> None:
     wrong = [
         str(file.relative_to(HOUSE))
-        for file in python_files("core", "flows", "prompts", "hooks", "runtime", "ari_app", "agi", "smpp", "web")
+        for file in python_files(
+            "core", "flows", "prompts", "hooks", "runtime", "ari_app", "agi", "smpp", "web"
+        )
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
         if isinstance(node, ast.Import | ast.ImportFrom)
         and any(
             name.split(".")[0] in {"sqlalchemy", "sqlite3", "asyncpg"}
-            for name in ([node.module or ""] if isinstance(node, ast.ImportFrom) else [a.name for a in node.names])
+            for name in (
+                [node.module or ""] if isinstance(node, ast.ImportFrom) else [a.name for a in node.names]
+            )
         )
     ]
     assert not wrong, "\n".join(wrong)

@@ -1,0 +1,127 @@
+"""How does the whole system run? Prompts made, store open, control socket up, parts in order, all stopped in reverse."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
+from typing import Any
+
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from core.speech import pieces_to_make
+from prompts.library import Library, open_library
+from runtime.app import App, Installation
+from runtime.asterisk import ROOT, AsteriskTrouble, ManagedNode
+from runtime.asterisk_files import BadAsteriskConfig, installed
+from runtime.control import listening
+from runtime.loading import open_app
+from runtime.logs import log
+from runtime.parts import Part, Run, run_parts, stop_on_signals
+from runtime.requests import handlers
+
+logger = log("system")
+
+_RETRY_S = 5.0
+
+
+def make_prompts(installation: Installation, progress: Progress) -> Library:
+    """Every piece that any programme may play, before a call is made. Raises CannotMake, CannotSpeak."""
+    library = open_library(installation.config.prompts, installation.catalogue, installation.folder)
+    pieces = dict.fromkeys(
+        piece
+        for programme in installation.programmes.values()
+        for piece in pieces_to_make(programme.campaign, installation.catalogue)
+    )
+    missing = library.missing(pieces)
+    if missing:
+        bar = progress.add_task("prompts", total=len(missing))
+        library.make(missing, lambda done, of, piece: progress.update(bar, completed=done, total=of))
+    return library
+
+
+def progress_bar() -> Progress:
+    """A progress bar for people; nothing where standard error is not a terminal."""
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        transient=True,
+    )
+
+
+def managed_nodes(installation: Installation) -> list[ManagedNode]:
+    """The Asterisk nodes that we run ourselves."""
+    found = installed(ROOT)
+    config = installation.config
+    return [
+        ManagedNode(config, node, installation.run_dir, found)
+        for node in config.asterisk.nodes
+        if node.managed
+    ]
+
+
+async def asterisk(app: App, stopping: asyncio.Event) -> None:
+    """The managed Asterisk nodes: started or adopted, watched, and ended with the system."""
+    nodes = managed_nodes(app.installation)
+    async with asyncio.TaskGroup() as group:
+        for node in nodes:
+            group.create_task(_keep_node(app, node, stopping))
+
+
+async def _keep_node(app: App, node: ManagedNode, stopping: asyncio.Event) -> None:
+    alarm = f"asterisk:{node.node.name}"
+    while not stopping.is_set():
+        try:
+            await node.start()
+            await app.clear_alarm(alarm)
+            break
+        except (AsteriskTrouble, BadAsteriskConfig) as trouble:
+            logger.error(str(trouble), node=node.node.name)
+            await app.alarm(alarm, str(trouble))
+            await asyncio.wait({asyncio.create_task(stopping.wait())}, timeout=_RETRY_S)
+    watching = asyncio.create_task(node.watch())
+    await stopping.wait()
+    watching.cancel()
+    await asyncio.gather(watching, return_exceptions=True)
+    await node.stop()
+
+
+#: Started in this order, stopped in reverse: what takes work in stops first.
+ORDER = ("asterisk", "sms", "registrar", "agi", "dialer", "planner", "web")
+#: Seconds that a part may take to finish what it has begun.
+_STOP_S = {"dialer": 75.0, "sms": 20.0, "registrar": 30.0, "asterisk": 20.0}
+
+
+def chosen_parts(names: Sequence[str], programs: Mapping[str, Run]) -> list[Part]:
+    """The parts to run, in order; none named: all. Raises ValueError for an unknown name."""
+    known = {"asterisk": asterisk, **programs}
+    if strange := sorted(set(names) - set(known)):
+        raise ValueError(f"{strange[0]!r} is not a part: one of {', '.join(ORDER)}")
+    wanted = set(names) or set(known)
+    if "dialer" in wanted:
+        wanted.add("asterisk")
+    return [Part(name, known[name], _STOP_S.get(name, 10.0)) for name in ORDER if name in wanted]
+
+
+async def run_system(installation: Installation, parts: Sequence[Part]) -> None:
+    """Run until told to stop (a signal, or `mai stop`). Raises StoreError, CannotMake, CannotSpeak."""
+    stop, done = asyncio.Event(), asyncio.Event()
+    with progress_bar() as progress:
+        library = await asyncio.to_thread(make_prompts, installation, progress)
+    async with AsyncExitStack() as stack:
+        app = await stack.enter_async_context(open_app(installation, media=library.file))
+        stop_on_signals(stop)
+
+        async def stopped(fields: dict[str, Any]) -> Any:
+            stop.set()
+            await done.wait()
+            return {"stopped": True}
+
+        await stack.enter_async_context(listening(installation.run_dir, handlers(app, stop=stopped)))
+        logger.info("running", parts=[part.name for part in parts], decision_time=app.now().isoformat())
+        try:
+            await run_parts(app, parts, stop)
+        finally:
+            logger.info("stopped")
+            done.set()
+            await asyncio.sleep(0.05)  # lets the answer of `mai stop` leave
