@@ -38,6 +38,15 @@ class Question:
     def today(self) -> date:
         return self.now.astimezone(VIETNAM).date()
 
+    @property
+    def recheck(self) -> datetime | None:
+        """When to ask again after what a person must mend. None for the call after a top-up: its moment passes,
+        and the log should name the rule, not that the event grew stale meanwhile.
+        """
+        event = self.facts.event
+        passes = self.channel == "voice" and event is not None and event.kind == "topup"
+        return None if passes else self.now + RECHECK
+
 
 CLASSES: frozenset[str] = frozenset({"advertising", "care", "transactional", "public_notice"})
 

@@ -14,7 +14,7 @@ from core import rules_of_law as legal
 from core import rules_of_programme as own
 from core.campaigns import Channel, Class
 from core.facts import Facts, Law, Programme
-from core.question import CLASSES, RECHECK, Question, Seen, counts_as
+from core.question import CLASSES, Question, Seen, counts_as
 
 #: What is said of a trigger that no programme takes up (DESIGN.md §5).
 Fate = Literal["refused_by_rule", "stale", "out_of_window", "unknown_number"]
@@ -131,7 +131,7 @@ def may_contact(
         try:
             seen = rule.check(question)
         except Exception as error:  # R15: whatever goes wrong in a rule is a no, and the log says what
-            verdicts.append(_failed(rule, error, now, version))
+            verdicts.append(_failed(rule, error, question, version))
             allowed = False
         else:
             yes, value, limit, reason, again = seen
@@ -142,10 +142,10 @@ def may_contact(
     return Answer(allowed, tuple(verdicts))
 
 
-def _failed(rule: Rule, error: Exception, now: datetime, version: str) -> Verdict:
+def _failed(rule: Rule, error: Exception, question: Question, version: str) -> Verdict:
     what = _DIGITS.sub("…", f"{type(error).__name__}: {error}")
     reason = f"Rule {rule.id} could not be decided ({what}): no contact."
-    return Verdict("R15", False, what, "no error", reason, version, "refused_by_rule", now + RECHECK)
+    return Verdict("R15", False, what, "no error", reason, version, "refused_by_rule", question.recheck)
 
 
 def fate(answer: Answer) -> Fate:

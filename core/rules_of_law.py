@@ -6,7 +6,7 @@ from datetime import date, datetime, timedelta
 from core.calendar import closed
 from core.campaigns import DAY, Channel, Class
 from core.facts import Grant, Law, ListState, Programme, Touch
-from core.question import RECHECK, Question, Seen, counts_as
+from core.question import Question, Seen, counts_as
 from core.windows import Windows, clipped, next_allowed, spans_and_words
 from core.written import VIETNAM
 
@@ -136,7 +136,7 @@ def do_not_call(q: Question) -> Seen:
     """R2: no advertising to a listed number, and none at all without a list that can be relied on."""
     trouble = list_trouble(q.facts.do_not_call, q.now, q.law)
     if trouble:
-        return Seen(False, "a list in doubt", "a list in force", trouble, q.now + RECHECK)
+        return Seen(False, "a list in doubt", "a list in force", trouble, q.recheck)
     if q.channel in q.facts.on_do_not_call:
         what = "calls" if q.channel == "voice" else "messages"
         return Seen(False, "listed", "not listed", f"The number is on the DoNotCall list for {what}.")

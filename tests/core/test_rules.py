@@ -280,6 +280,18 @@ def test_without_a_list_to_rely_on_all_advertising_stops(
     assert ask(facts(do_not_call=state, event=None), notice()).allowed, "a notice needs no DoNotCall list"
 
 
+def test_what_a_person_must_mend_holds_lists_and_messages_and_refuses_a_topup() -> None:
+    """R2, R15: a target or a message waits; the moment after a top-up passes, and the log names the rule."""
+    for known in (facts(do_not_call=None), facts(history=("no touch",))):
+        topup, listed = ask(known).no, ask(replace(known, event=None)).no
+        message = ask(known, channel="sms").no
+        assert topup is not None
+        assert listed is not None
+        assert message is not None
+        assert topup.again is None
+        assert listed.again == message.again == TEN + timedelta(seconds=60)
+
+
 def test_the_register_tells_calls_and_messages_apart() -> None:
     """R2: listed for one channel is not listed for the other."""
     for listed, other in (("voice", "sms"), ("sms", "voice")):

@@ -105,6 +105,10 @@ def test_a_message_without_any_window_left_is_dropped() -> None:
     none = programme(windows={"messages": ()})
     assert gate(of=none).do == "drop"
     assert gate(facts(paused="An"), none).do == "drop"
+    rest = tuple(date(2026, 11, 24) + timedelta(days=n) for n in range(40))
+    full = facts(history=tuple(touch(TEN, "sms") for _ in range(3)))
+    sending = gate(full, until=TEN + timedelta(days=60), extra_tet_days=rest)
+    assert (sending.do, sending.rule) == ("drop", "R7")
 
 
 def test_a_sender_whose_grant_ended_sends_nothing() -> None:
