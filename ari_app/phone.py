@@ -57,11 +57,24 @@ class Phone:
         self._trunks: dict[str, Trunk] = {trunk.name: trunk for trunk in config.trunks}
         self._clients, self._media, self._clock = clients, media, clock
         self._busy: Counter[str] = Counter()
+        self._freed = asyncio.Event()
         self._leaving: set[asyncio.Task[None]] = set()
 
     def free(self, trunk: str) -> int:
         """How many more calls this trunk may carry."""
         return self._trunks[trunk].max_channels - self._busy[trunk]
+
+    async def wait_free(self, trunk: str, lines: int = 1) -> None:
+        """Returns when this trunk may carry so many more calls."""
+        while self.free(trunk) < lines:
+            self._freed.clear()
+            await self._freed.wait()
+
+    async def close(self) -> None:
+        """Stop looking after calls that were handed over; they go on with their agents."""
+        for task in self._leaving:
+            task.cancel()
+        await asyncio.gather(*self._leaving, return_exceptions=True)
 
     @asynccontextmanager
     async def line(self, attempt: Attempt, journal: Journal) -> AsyncIterator[AriCall]:
@@ -85,7 +98,7 @@ class Phone:
             if handed_over:
                 self._watch(ari, attempt)
             else:
-                self._busy[attempt.trunk] -= 1
+                self._free_one(attempt.trunk)
 
     async def live_channels(self) -> list[LiveChannel]:
         """Every channel of every node, for recover. Raises AriAway when a node does not answer."""
@@ -139,7 +152,11 @@ class Phone:
                 while await _exists(ari, attempt.id):
                     await _destroyed_or_timeout(events, _HANDED_OVER_CHECK_S)
         finally:
-            self._busy[attempt.trunk] -= 1
+            self._free_one(attempt.trunk)
+
+    def _free_one(self, trunk: str) -> None:
+        self._busy[trunk] -= 1
+        self._freed.set()
 
 
 async def _exists(ari: Ari, channel: str) -> bool:

@@ -106,9 +106,10 @@ class Leg:
 
 
 class Callee(asyncio.DatagramProtocol):
-    """`async with Callee() as callee`: listens on a free port, `callee.behaves[number] = behaviour`."""
+    """`async with Callee(port) as callee`, then `callee.behaves[number] = behaviour`. Port 0: a free one."""
 
-    def __init__(self) -> None:
+    def __init__(self, port: int = 0) -> None:
+        self._wanted = port
         self.behaves: dict[str, Behaviour] = {}
         self.legs: list[Leg] = []
         self.rtp: list[asyncio.DatagramTransport] = []
@@ -119,7 +120,9 @@ class Callee(asyncio.DatagramProtocol):
 
     async def __aenter__(self) -> Self:
         loop = asyncio.get_running_loop()
-        self.transport, _ = await loop.create_datagram_endpoint(lambda: self, local_addr=("127.0.0.1", 0))
+        self.transport, _ = await loop.create_datagram_endpoint(
+            lambda: self, local_addr=("127.0.0.1", self._wanted)
+        )
         self.port: int = self.transport.get_extra_info("sockname")[1]
         self.address = f"127.0.0.1:{self.port}"
         return self
