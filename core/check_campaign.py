@@ -16,6 +16,7 @@ from core.config import Config
 from core.facts import Event, Law, Subscriber, law_of
 from core.outcomes import Outcome
 from core.packages import Catalogue
+from core.shape import touched
 from core.speech import Speech
 from core.templates import BadTemplate, Offer, offer_of, render
 from core.written import VIETNAM, Window, nearest
@@ -123,7 +124,7 @@ def _audience(check: Check) -> None:
     audience = check.campaign.audience
     for index, wanted in enumerate(audience.arpu):
         path: Path = ("audience", "arpu", index)
-        if wanted.at_least is None and wanted.at_most is None:
+        if wanted.at_least is None and wanted.at_most is None and not touched(check.document, path):
             check.say(path, "asks nothing", "write at_least or at_most, in đồng")
         elif wanted.at_least is not None and wanted.at_most is not None and wanted.at_least > wanted.at_most:
             check.say(path, "nobody can be both", "write at_least below at_most")
@@ -189,7 +190,8 @@ def _message(check: Check, name: str, message: Message) -> None:
     _granted(check, (*path, "sender"), message.sender)
     _message_class(check, name, message)
     sent = {follow.sms for follow in check.campaign.after.values()}
-    if name not in sent and name not in AFTER_REGISTRATION:
+    typo = touched(check.document, ("after",)) or not sent <= {None, *check.campaign.messages}
+    if name not in sent and name not in AFTER_REGISTRATION and not typo:
         right = nearest(name, AFTER_REGISTRATION) or f"name it in `after`, as `no_answer: {{sms: {name}}}`"
         check.say(path, "is never sent", right)
     if message.offer is not None and message.offer not in check.campaign.offers:

@@ -8,6 +8,7 @@ from core.check_config import say
 from core.config import Config
 from core.outcomes import Outcome
 from core.script import KEYS, Agent, Agree, HangUp, Key, Menu, Refuse, Register, Say, Script, Step
+from core.shape import touched
 from core.written import nearest
 from core.yaml_file import Document, Path
 
@@ -38,9 +39,8 @@ def check_script(document: Document, campaign: Campaign, config: Config | None) 
     _steps(document, campaign, campaign.script, ("script",), decided=False)
     for path, menu in menus(campaign.script):
         _menu(document, campaign, path, menu)
-    if campaign.class_ == "advertising" and not any(
-        _offers(menu) or _refuses(menu) for _, menu in menus(campaign.script)
-    ):
+    able = any(_offers(menu) or _refuses(menu) for _, menu in menus(campaign.script))
+    if campaign.class_ == "advertising" and not able and not touched(document, ("script",)):
         right = 'add to its menu: "9": {say: "hoặc bấm 9 nếu …", then: [refuse]}'
         say(document, ("script",), "gives no key to refuse further advertising (O21)", right)
     if config and config.registration is None and registered(campaign.script):
@@ -58,7 +58,9 @@ def _texts(steps: Script, path: Path, offer: str | None) -> Iterator[tuple[Path,
             if step.say:
                 yield (*at, "menu", "say"), step.say, offer
             for name, key in step.keys.items():
-                here, about = (*at, "menu", "keys", name), key.offer or offer
+                here, first = (*at, "menu", "keys", name), _first(key)
+                registers = first.offer if isinstance(first, Register) else None
+                about = key.offer or registers or offer
                 if key.say:
                     yield (*here, "say"), key.say, about
                 yield from _texts(key.then, (*here, "then"), about)
@@ -123,7 +125,8 @@ def _menu(document: Document, campaign: Campaign, path: Path, menu: Menu) -> Non
         say(document, (*path, "wait"), "is no time to wait for a key", "write 1s to 60s")
     for name, key in menu.keys.items():
         _key(document, campaign, (*path, "keys", name), key)
-    if campaign.class_ == "advertising" and _offers(menu) and not _refuses(menu):
+    lacks = _offers(menu) and not _refuses(menu) and not touched(document, path)
+    if campaign.class_ == "advertising" and lacks:
         free = "9" if "9" not in menu.keys else next((k for k in KEYS if k not in menu.keys), "9")
         right = f'add "{free}": {{say: "hoặc bấm {free} nếu …", then: [refuse]}}'
         say(document, (*path, "keys"), "offers, and gives no key to refuse further advertising (O21)", right)

@@ -1,8 +1,8 @@
 """Does a programme say what the law asks for? Texts held against the rules of contact, before it starts.
 
 A finding names its rule and its line. A programme with a finding that stops does not start, unless a named
-person waives that rule in the file (`waivers:`), which is logged. Looked at: R1, R4, R5, R10, R11, R12, O5, O6,
-O21. Whether a number may be contacted at all is decided elsewhere, by core/rules.py.
+person waives that rule in the file (`waivers:`), which is logged. Looked at: R1, R4, R5, R10, R11, R12, O5,
+O6, O21. Whether a number may be contacted at all is decided elsewhere, by core/rules.py.
 """
 
 import re

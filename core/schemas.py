@@ -75,7 +75,7 @@ def _step(definitions: dict[str, Any]) -> dict[str, Any]:
 
 
 def _tidy(node: dict[str, Any]) -> dict[str, Any]:
-    """Keys are always text in our files, and an editor has no use for pydantic's titles and our line breaks."""
+    """An editor has no use for pydantic's titles and our line breaks."""
     if isinstance(node.get("title"), str) and "$schema" not in node and ("type" in node or "anyOf" in node):
         node = {key: value for key, value in node.items() if key != "title"}
     if isinstance(node.get("description"), str):

@@ -80,6 +80,11 @@ def covered(document: Document, path: Path) -> bool:
     return any(path[:length] in document.bad for length in range(1, len(path) + 1))
 
 
+def touched(document: Document, path: Path) -> bool:
+    """Whether something below `path` was refused: that it is not there proves nothing."""
+    return any(bad[: len(path)] == path for bad in document.bad)
+
+
 def _one(
     document: Document, model: type[Written], value: Any, error: ErrorDetails, known: frozenset[Path]
 ) -> bool:
@@ -87,6 +92,8 @@ def _one(
     loc = tuple(part for part in error["loc"] if part != "[key]")
     at = _written(document.value, loc)
     annotation = _annotation(model, loc)
+    if error["type"] == "too_short" and (_written(value, at) != at or _at(value, at)):
+        return True  # pydantic counts the entries that are right; the wrong ones are said
     missing = error["type"] == "missing"
     place = loc if missing else at
     if not covered(document, place) and not any(bad[: len(place)] == place for bad in known):
@@ -113,12 +120,16 @@ def _written(value: Any, loc: Path) -> Path:
     return tuple(at)
 
 
+def _at(value: Any, path: Path) -> Any:
+    for part in path:
+        value = value[part]
+    return value
+
+
 def _fill(value: Any, loc: Path, annotation: Any) -> bool:
     """A missing text is filled in so that the rest can be looked at; anything else takes its holder along."""
     written = _written(value, loc[:-1])
-    holder = value
-    for part in written:
-        holder = holder[part]
+    holder = _at(value, written)
     if annotation is str and isinstance(holder, dict) and len(written) == len(loc) - 1:
         holder[loc[-1]] = "?"
         return True
@@ -136,7 +147,7 @@ def _take_out(value: Any, at: Path, kind: str, annotation: Any) -> bool:
     last: Any = at[-1]
     if isinstance(holder, list):
         if len(at) > 1 and at[-2] in _STEP_LISTS:
-            holder[last] = "hang_up"
+            holder[last] = {"say": "?"}
             return True
         return _take_out(value, at[:-1], kind, None)
     if not isinstance(holder, dict) or last not in holder:
@@ -236,9 +247,7 @@ def _words(
     document: Document, model: type[Written], at: Path, annotation: Any, error: ErrorDetails, loc: Path
 ) -> tuple[str, str]:
     kind, context = error["type"], error.get("ctx") or {}
-    value = document.value
-    for part in at:
-        value = value[part]
+    value = _at(document.value, at)
     mark = document.marks.get(at)
     raw = mark.raw if mark and mark.raw is not None else str(value)
     hidden = annotation is SecretStr or any(SECRET.search(str(part)) for part in at)

@@ -160,12 +160,8 @@ def _syntax(document: Document, error: yaml.MarkedYAMLError) -> None:
     begun = any(words in said for words in _BEGUN_BEFORE)
     marks = (error.context_mark, error.problem_mark) if begun else (error.problem_mark, error.context_mark)
     line = next((mark.line + 1 for mark in marks if mark), 1)
-    for words, wrong, right in _SYNTAX:
-        if words in said:
-            break
-    else:
-        wrong = f"is not YAML here ({(error.problem or 'syntax').strip()})"
-        right = "compare with the lines around it"
+    unknown = f"is not YAML here ({(error.problem or 'syntax').strip()})", "compare with the lines around it"
+    wrong, right = next((ours for words, *ours in _SYNTAX if words in said), unknown)
     document.problems.append(Problem(document.file, line, "yaml", wrong, right))
 
 
