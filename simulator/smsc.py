@@ -3,54 +3,27 @@
 By hand: `python -m simulator.smsc --port 2775 --record smsc.jsonl`.
 """
 
+import argparse
 import asyncio
+import signal
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 from simulator import smpp_codec as smpp
 from simulator.record import Record
 from simulator.smpp_codec import Sm
 from simulator.smpp_text import Part, decode, split
+from simulator.smsc_faults import STATES, Faults, receipt_of
 from simulator.smsc_session import Session
 
-
-@dataclass
-class Faults:
-    """How the SMSC misbehaves; every field may be changed while it runs and holds from then on."""
-
-    refuse_bind: int = 0
-    """Status of every bind (0: as the password says), for example 0x0D."""
-    response_delay_s: float = 0.0
-    lose_responses: int = 0
-    """This many next submits are accepted and never answered; counts down."""
-    drop_after: int = 0
-    """At this many submits from now the connection is dropped, once; counts down to 0 (never)."""
-    drop_accepted: bool = True
-    """Whether the submit that was dropped on had been accepted."""
-    statuses: list[int] = field(default_factory=list)
-    """Answers of the next submits in turn (0x58 throttled, 0x14 queue full, 0x400… vendor); used up."""
-    status_of: dict[str, int] = field(default_factory=dict)
-    """Destination as received → status of every submit to it."""
-    per_second: float = 0.0
-    """Submits above this rate are throttled (0x58); 0: no limit."""
-    receipts: Literal["normal", "none", "double"] = "normal"
-    receipt_delay_s: float = 0.05
-    receipt_first: bool = False
-    """The receipt leaves before the response."""
-    receipt_stat: dict[str, str] = field(default_factory=dict)
-    """Destination → stat of its receipts (DELIVRD elsewhere)."""
-    id_form: Literal["decimal", "hex"] = "decimal"
-    """How message ids look in responses."""
-    receipt_id_form: Literal["decimal", "hex", "padded"] = "decimal"
-    """How they look in the text of receipts; the TLV has them as in the response."""
-    receipt_tlvs: bool = True
+__all__ = ["Delivery", "Faults", "Message", "Smsc"]
 
 
 @dataclass(frozen=True)
@@ -82,16 +55,6 @@ class Delivery:
     tries: int = 0
 
 
-_STATES = {
-    "ENROUTE": 1,
-    "DELIVRD": 2,
-    "EXPIRED": 3,
-    "DELETED": 4,
-    "UNDELIV": 5,
-    "ACCEPTD": 6,
-    "UNKNOWN": 7,
-    "REJECTD": 8,
-}
 _REDELIVER_S = 1.0
 _TRIES = 20
 
@@ -278,30 +241,10 @@ class Smsc:
         on_success, on_failure = wanted in (1, 3), wanted in (1, 2)  # SMPP 3.4, 5.2.17
         if self.faults.receipts == "none" or not (on_success if stat == "DELIVRD" else on_failure):
             return
-        receipt = Sm(
-            sm.destination,
-            sm.source,
-            self._receipt_text(message_id, stat).encode(),
-            source_ton=sm.destination_ton,
-            source_npi=sm.destination_npi,
-            destination_ton=sm.source_ton,
-            destination_npi=sm.source_npi,
-            esm_class=0x04,
-            tlvs=_receipt_tlvs(message_id, stat) if self.faults.receipt_tlvs else {},
-        )
+        receipt = receipt_of(sm, message_id, stat, self.faults)
         for _ in range(2 if self.faults.receipts == "double" else 1):
             about = {"what": "receipt", "number": sm.destination, "message_id": message_id, "stat": stat}
             self.later(self.faults.receipt_delay_s, partial(self.offer, Delivery(receipt, about)))
-
-    def _receipt_text(self, message_id: str, stat: str) -> str:
-        """SMPP 3.4, appendix B; the text of the message itself is left out, as many SMSCs do."""
-        value = int(message_id, 16 if self.faults.id_form == "hex" else 10)
-        form = self.faults.receipt_id_form
-        told = f"{value:x}" if form == "hex" else f"{value:020d}" if form == "padded" else str(value)
-        done = datetime.now().strftime("%y%m%d%H%M")
-        delivered, error = ("001", "000") if stat == "DELIVRD" else ("000", "001")
-        dates = f"submit date:{done} done date:{done}"
-        return f"id:{told} sub:001 dlvrd:{delivered} {dates} stat:{stat} err:{error} text:"
 
     def later(self, seconds: float, act: Callable[[], None]) -> None:
         """At once if the delay is nothing, so that `receipt_first` is exact."""
@@ -339,9 +282,42 @@ class Smsc:
     def state_of(self, message_id: str) -> int | None:
         """message_state for query_sm; None for an id never given."""
         stat = self._states.get(message_id)
-        return None if stat is None else _STATES.get(stat, 7)
+        return None if stat is None else STATES.get(stat, 7)
 
 
-def _receipt_tlvs(message_id: str, stat: str) -> dict[int, bytes]:
-    state = bytes((_STATES.get(stat, _STATES["UNKNOWN"]),))
-    return {smpp.TLV_RECEIPTED_ID: message_id.encode() + b"\0", smpp.TLV_STATE: state}
+async def _run(arguments: argparse.Namespace) -> None:
+    faults = Faults(
+        response_delay_s=arguments.delay,
+        per_second=arguments.per_second,
+        receipts=arguments.receipts,
+        drop_after=arguments.drop_after,
+        lose_responses=arguments.lose,
+    )
+    smsc = Smsc(
+        "127.0.0.1", arguments.port, arguments.record, arguments.system_id, arguments.password, faults
+    )
+    stop = asyncio.Event()
+    for sign in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(sign, stop.set)
+    async with smsc:
+        print(f"SMSC on 127.0.0.1:{smsc.port}, record {arguments.record}", flush=True)
+        await stop.wait()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m simulator.smsc", description=__doc__)
+    add = parser.add_argument
+    add("--port", type=int, default=2775)
+    add("--record", type=Path, default=Path("smsc.jsonl"))
+    add("--system-id", default="mai")
+    add("--password", default="secret")
+    add("--delay", type=float, default=0.0, metavar="S", help="seconds before each response")
+    add("--per-second", type=float, default=0.0, metavar="N", help="throttle above N submits a second")
+    add("--receipts", choices=["normal", "none", "double"], default="normal")
+    add("--drop-after", type=int, default=0, metavar="N", help="drop the connection at the Nth submit, once")
+    add("--lose", type=int, default=0, metavar="N", help="accept the first N submits and never answer them")
+    asyncio.run(_run(parser.parse_args()))
+
+
+if __name__ == "__main__":
+    main()

@@ -85,6 +85,7 @@ class Seen:
     """One dialled call, as the caller's own Asterisk reports it."""
 
     number: str
+    placed: bool = True
     answered: bool = False
     keys: str = ""
     cause: int = 0
@@ -129,7 +130,9 @@ class Caller:
         """The whole call: rings for at most `ring_s`, plays the prompt, reads a key, hangs up."""
         assert self.asterisk.ami
         self._count += 1
-        call = f"test-{self._count}"
+        call = (
+            f"test-{self._count:04d}"  # Asterisk refuses an id that begins the id of another living channel
+        )
         seen = self._seen[call] = Seen(number)
         await self.asterisk.ami.request(
             "Originate",
@@ -140,10 +143,13 @@ class Caller:
             CallerID=caller_id,
             Timeout=str(int(ring_s * 1000)),
             Async="true",
+            ActionID=call,
             ChannelId=call,
         )
         async with asyncio.timeout(90):
             await seen.over.wait()
+        if not seen.placed:
+            raise RuntimeError(f"the call to {number} was not placed")
         return seen
 
     def _on_event(self, event: Event) -> None:
@@ -151,6 +157,10 @@ class Caller:
         what = event.get("What", event["Event"])
         if what == "key" and event["Call"] == "inbound":
             self.inbound_keys.append(event.get("Key", ""))
+        if what == "OriginateResponse" and event["Uniqueid"] == "<null>":
+            seen = self._seen[event["ActionID"]]
+            seen.placed = False
+            seen.over.set()
         if seen is None:
             return
         if what == "answered":

@@ -12,6 +12,7 @@ import pytest
 
 from simulator.mobile_network import AgentPhone, MobileCall, MobileNetwork, free_port
 from simulator.record import read
+from simulator.sipp import SippCallee
 from tests.simulator.caller import Caller, Seen
 
 pytestmark = pytest.mark.asterisk
@@ -166,3 +167,9 @@ async def test_a_call_back_without_a_peer_is_refused(tmp_path: Path) -> None:
     async with MobileNetwork(tmp_path) as network:
         with pytest.raises(RuntimeError, match="no peer"):
             await network.call("0901234567", "9090")
+
+
+async def test_sipp_answers_many_calls_and_its_key_is_heard(tmp_path: Path) -> None:
+    async with SippCallee(tmp_path / "sipp") as callee, Caller(tmp_path / "caller", callee.address) as caller:
+        seen = await asyncio.gather(*(caller.dial(f"09012345{n:02d}") for n in range(20)))
+    assert [call.keys for call in seen] == ["1"] * 20
