@@ -106,16 +106,19 @@ class Ari:
     async def ready(self, timeout_s: float) -> None:
         """Returns when events flow. Raises AriRefused when they never will, AriAway after `timeout_s`."""
         try:
-            async with asyncio.timeout(timeout_s), self._changed:
-                await self._changed.wait_for(
-                    lambda: self.state in ("connected", "refused", "replaced", "closed")
-                )
+            async with asyncio.timeout(timeout_s):
+                await self.until("connected", "refused", "replaced", "closed")
         except TimeoutError:
             raise AriAway(
                 f"Asterisk {self.name} did not answer within {timeout_s:g} s at {self._url}", False
             ) from None
         if self.state != "connected":
             raise AriRefused(self.problem)
+
+    async def until(self, *states: State) -> None:
+        """Returns when the connection is in one of these states."""
+        async with self._changed:
+            await self._changed.wait_for(lambda: self.state in states)
 
     @property
     def problem(self) -> str:

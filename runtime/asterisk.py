@@ -115,10 +115,11 @@ class ManagedNode:
         self._note_path.unlink(missing_ok=True)
         return True
 
-    def running(self) -> bool:
-        """Whether the process is there."""
+    @property
+    def pid(self) -> int | None:
+        """The running process; None when there is none."""
         found = self._note()
-        return bool(found and self._is_ours(found))
+        return found.pid if found and self._is_ours(found) else None
 
     async def _answers(self, pid: int) -> bool:
         """Whether a running Asterisk answers ARI; one that does not cannot be worked with."""
