@@ -1,0 +1,1 @@
+"""What does the dialplan ask about incoming calls, and what do we answer? FastAGI (O15)."""

@@ -1,0 +1,100 @@
+"""May this caller hand us a top-up, and was it stored? `POST /v1/topups` (O1, DESIGN.md §5)."""
+
+import asyncio
+import json
+import secrets
+from http import HTTPStatus
+from typing import Any
+
+from litestar import Request, Response, post
+from litestar.connection import ASGIConnection
+from litestar.exceptions import NotAuthorizedException
+from litestar.handlers import BaseRouteHandler, HTTPRouteHandler
+from pydantic import SecretStr
+
+from runtime.app import App
+from runtime.logs import log
+from runtime.topups import BadTopup, take_topup
+from web.answers import answer, wrong
+
+logger = log("web")
+
+#: Of a body; a top-up takes about 100.
+MOST_BYTES = 16 * 1024
+#: Seconds for a body to arrive, and for the store to commit.
+_BODY_S = 10.0
+_STORE_S = 10.0
+_STATUS = {"stored": HTTPStatus.ACCEPTED, "repeated": HTTPStatus.OK, "conflict": HTTPStatus.CONFLICT}
+
+
+class NotATopup(ValueError):
+    """The body is not one JSON object."""
+
+
+class Topups:
+    """The route that takes top-ups, with the token that opens it."""
+
+    def __init__(self, app: App, token: SecretStr) -> None:
+        self._app = app
+        self._token = token.get_secret_value().encode()
+
+    def route(self) -> HTTPRouteHandler:
+        """`POST /v1/topups`."""
+
+        @post("/v1/topups", guards=[self._may_ask], status_code=HTTPStatus.ACCEPTED)
+        async def topups(request: Request[Any, Any, Any]) -> Response[dict[str, Any]]:
+            return await self._take(request)
+
+        return topups
+
+    def _may_ask(self, connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
+        kind, _space, token = connection.headers.get("authorization", "").partition(" ")
+        # Compared in constant time, so that the token cannot be felt out byte by byte.
+        same = secrets.compare_digest(token.strip().encode("utf-8", "surrogateescape"), self._token)
+        if kind.lower() != "bearer" or not same:
+            raise NotAuthorizedException(
+                "send `Authorization: Bearer <web.token of config.yaml>`",
+                headers={"WWW-Authenticate": "Bearer"},
+            )
+
+    async def _take(self, request: Request[Any, Any, Any]) -> Response[dict[str, Any]]:
+        try:
+            async with asyncio.timeout(_BODY_S):
+                body = await request.body()
+        except TimeoutError:
+            return wrong(HTTPStatus.REQUEST_TIMEOUT, f"the body did not arrive within {_BODY_S:g} s")
+        try:
+            raw = read_object(body)
+            async with asyncio.timeout(_STORE_S):
+                stored = await take_topup(self._app, raw)
+        except NotATopup as error:
+            return wrong(HTTPStatus.UNPROCESSABLE_ENTITY, str(error))
+        except BadTopup as error:
+            return wrong(HTTPStatus.UNPROCESSABLE_ENTITY, error.reason, error.field)
+        except Exception:  # whatever it was, the event is not stored, and its sender must know
+            logger.exception("a top-up was not stored")
+            return wrong(HTTPStatus.SERVICE_UNAVAILABLE, "not stored: send it again with the same id")
+        if stored == "conflict":
+            return wrong(
+                HTTPStatus.CONFLICT, "this id came before with other content, and that one stands", "id"
+            )
+        return answer(_STATUS[stored], id=raw["id"], result=stored)
+
+
+def read_object(body: bytes) -> dict[str, Any]:
+    """The JSON object of a body. Raises NotATopup, also for a key that stands twice."""
+    try:
+        read = json.loads(body, object_pairs_hook=_once)
+    except (ValueError, RecursionError) as error:
+        reason = str(error) if isinstance(error, NotATopup) else "the body is not JSON in UTF-8"
+        raise NotATopup(reason) from error
+    if not isinstance(read, dict):
+        raise NotATopup('the body is not a JSON object like {"id": …, "number": …, "amount": …}')
+    return read
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    read = dict(pairs)
+    if len(read) != len(pairs):
+        raise NotATopup("a key stands twice in the body")
+    return read
