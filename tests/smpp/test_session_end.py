@@ -12,7 +12,7 @@ from smpp.errors import NotWritten, Unanswered
 from smpp.pdu import Pdu
 from smpp.session import connect
 from smpp.window import SubmitResult
-from tests.smpp.peer import MESSAGE, Peer, closed, hurried, message, outcomes, smsc, store_nothing
+from tests.smpp.peer import MESSAGE, PATIENCE_S, Peer, closed, hurried, message, outcomes, smsc, store_nothing
 
 
 @pytest.mark.parametrize("reset", [False, True])
@@ -201,6 +201,26 @@ async def test_leaving_a_frozen_peer_ends_all_the_same() -> None:
             answer = session.send(MESSAGE)
         left.set()
         assert [type(one) for one in await outcomes(answer)] == [Unanswered]
+
+
+async def test_leaving_a_peer_that_does_not_read_ends_although_octets_are_left() -> None:
+    left = asyncio.Event()
+    big = replace(MESSAGE, short_message=b"", tlvs=((pdu.TAG_MESSAGE_PAYLOAD, bytes(60_000)),))
+
+    async def script(peer: Peer) -> None:
+        await peer.accept_bind()
+        await left.wait()
+        peer.reset()
+
+    async with smsc(script) as link, asyncio.timeout(PATIENCE_S):
+        link = hurried(replace(link, window=1_000), unbind_s=0.05)
+        async with connect(link, store_nothing) as session:
+            answers = []
+            for _ in range(300):
+                answers.append(session.send(big))
+                await asyncio.sleep(0)
+        left.set()
+        assert {type(one) for one in await outcomes(*answers)} == {Unanswered, NotWritten}
 
 
 async def test_a_cancelled_owner_still_unbinds() -> None:
