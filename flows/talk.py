@@ -41,7 +41,7 @@ class Talk:
         outer = self.offer
         self.key, self.offer, self.announced = pressed, key.offer or outer, announced(key)
         outcome = await self.follow(key.then)
-        self.offer, self.announced = outer, None
+        self.offer = outer
         return outcome
 
     async def decide(self, decision: Decision) -> None:

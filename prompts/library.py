@@ -103,7 +103,7 @@ class Library:
 
     def _write(self, written: str, spoken: str, file: Path) -> None:
         sound = self._engine.speak(written, spoken)
-        audio.write(audio.for_telephone(sound, audio.pause_after(written)), file)
+        audio.write(audio.for_telephone(sound, audio.pause_after(spoken)), file)
 
     def _is_made(self, piece: str) -> bool:
         try:
@@ -118,8 +118,7 @@ class Library:
 
     def _name(self, piece: str) -> Path:
         spoken = in_words(piece, self._lexicon)
-        pause = audio.pause_after(piece)
-        sounds = "\0".join((audio.VERSION, self._engine.identity(piece), spoken, str(pause)))
+        sounds = "\0".join((audio.VERSION, self._engine.identity(piece), spoken))
         return self.folder / f"{hashlib.sha256(sounds.encode()).hexdigest()[:32]}.wav"
 
 

@@ -89,6 +89,10 @@ def test_the_pieces_of_a_script_are_its_texts_rendered_for_the_offer_of_each_key
                 ),
             ),
         ),
+        ("{{ event.amount }}", {"amount": 1009}, Line("1009", ("1", "nghìn", "không trăm lẻ", "9"))),
+        ("{{ event.amount }}", {"amount": 1010}, Line("1010", ("1", "nghìn", "không trăm", "10"))),
+        ("{{ event.amount }}", {"amount": 1099}, Line("1099", ("1", "nghìn", "không trăm", "99"))),
+        ("{{ event.amount }}", {"amount": 1100}, Line("1100", ("1", "nghìn", "100"))),
         ("{{ event.amount | dong }}", {"amount": 0}, Line("0đ", ("0", "đồng"))),
         ("{{ event.amount | dong }}", {"amount": -500}, Line("-500đ", ("âm", "500", "đồng"))),
         (
@@ -101,6 +105,11 @@ def test_the_pieces_of_a_script_are_its_texts_rendered_for_the_offer_of_each_key
             "Từ {{ subscriber.activated_on }}.",
             {"activated_on": date(2021, 9, 30)},
             Line("Từ 30/09/2021.", ("Từ", "ngày 30", "tháng 9", "năm", "2", "nghìn", "không trăm", "21")),
+        ),
+        (
+            "{{ subscriber.activated_on }}",
+            {"activated_on": date(2000, 4, 10)},
+            Line("10/04/2000", ("ngày mùng 10", "tháng 4", "năm", "2", "nghìn")),
         ),
         (
             "{{ event.at }}",
@@ -157,6 +166,11 @@ def test_what_a_script_would_say_and_nobody_knows_is_named_before_the_call() -> 
         "event.amount",
         "subscriber.balance",
     )
+    offered = campaign(
+        {"menu": {"keys": {"1": {"say": "{{ event.amount }} {{ offer }}", "offer": "1"}}}}
+    ).script
+    assert speech().unknown(offered) == ("event.amount",)
+    assert speech({"2": "C120"}).unknown(offered) == ()
     with pytest.raises(BadTemplate, match=r"event\.amount is not known"):
         speech().line("{{ event.amount | dong }}")
 

@@ -159,6 +159,38 @@ async def test_a_decision_outweighs_the_agent_that_follows() -> None:
     assert call.done[-1] == ("hand_over", "agents")
 
 
+async def test_a_decision_after_a_decision_changes_nothing() -> None:
+    """O13: one key decides once (a campaign file that asks for two is refused when it is loaded)."""
+    again = {"menu": {"keys": {"9": {"then": ["refuse", {"say": "Đã ghi nhận."}]}}}}
+    steps = script({"menu": {"keys": {"1": {"offer": "1", "then": [{"register": "1"}, again]}}}})
+    call = FakeCall("19")
+    assert await listen(call, steps) == Outcome.ACCEPTED
+    assert call.decisions == [COMBO]
+
+
+async def test_texts_speak_of_the_offer_of_the_key_they_stand_under() -> None:
+    """O12: an inner key without an offer keeps the outer one, one with its own gives it back at its end."""
+    inner = {
+        "5": {"say": "5: {{ offer.name }}.", "then": [{"say": "Năm {{ offer.name }}."}]},
+        "6": {"say": "6: {{ offer.name }}.", "offer": "2", "then": [{"say": "Sáu {{ offer.name }}."}]},
+    }
+    after = {"say": "Sau {{ offer.name }}."}
+    steps = script({"menu": {"keys": {"1": {"offer": "1", "then": [{"menu": {"keys": inner}}, after]}}}})
+    for keys, heard in (("15", "Năm C90N."), ("16", "Sáu C120.")):
+        call = FakeCall(keys)
+        await listen(call, steps)
+        assert call.said == ["5: C90N.", "6: C120.", heard, "Sau C90N."]
+
+
+async def test_a_menu_with_no_key_left_asks_nothing() -> None:
+    steps = script(
+        {"menu": {"keys": {"1": {"offer": "1", "then": []}}, "say": "Mời.", "no_key": [{"say": "Hết."}]}}
+    )
+    call = FakeCall("1")
+    assert await listen(call, steps, {}) == Outcome.NO_KEY
+    assert call.done == [("say", "Hết."), ("hang_up",)]
+
+
 async def test_a_key_without_an_end_goes_on_after_the_menu() -> None:
     steps = script({"menu": {"keys": {"4": {"then": [{"say": "Bốn."}]}}}}, {"say": "Sau."})
     call = FakeCall("4")
@@ -186,6 +218,8 @@ async def test_a_no_inside_a_deeper_menu_is_not_said_by_the_key_above_it() -> No
         (script({"menu": {"keys": {"1": {"then": [{"register": "1"}]}}}}), {}, False),
         (script({"menu": {"keys": {"9": {"then": ["refuse"]}}, "no_key": TOPUP}}), {}, False),
         (script({"menu": {"keys": {"1": {"offer": "1", "then": TOPUP}}}}), {"2": "C120"}, False),
+        (script({"menu": {"keys": {"5": {"then": TOPUP}}}}), {"2": "C120"}, True),
+        (script({"menu": {"keys": {"5": {"then": TOPUP}}}}), {}, False),
     ],
 )
 def test_there_is_no_call_when_no_key_of_an_offer_is_left(

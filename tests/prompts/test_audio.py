@@ -124,9 +124,9 @@ def test_a_written_file_is_what_asterisk_plays(tmp_path: Path) -> None:
     assert [found.name for found in file.parent.iterdir()] == ["a.wav"]
 
 
-def _other(rate: int, subtype: str, channels: int = 1) -> bytes:
+def _other(rate: int, subtype: str, channels: int = 1, seconds: float = 0.1) -> bytes:
     data = io.BytesIO()
-    soundfile.write(data, np.zeros((800, channels)), rate, subtype=subtype, format="WAV")
+    soundfile.write(data, np.zeros((round(rate * seconds), channels)), rate, subtype=subtype, format="WAV")
     return data.getvalue()
 
 
@@ -138,6 +138,7 @@ WHOLE = _other(8000, "PCM_16")
     [
         pytest.param(b"", id="empty"),
         pytest.param(WHOLE[:44], id="head only"),
+        pytest.param(_other(8000, "PCM_16", seconds=0), id="no samples"),
         pytest.param(WHOLE[:-1], id="cut short"),
         pytest.param(WHOLE[:20], id="half a head"),
         pytest.param(b"\0" * 2000, id="zeros after a power cut"),
