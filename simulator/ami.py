@@ -10,8 +10,8 @@ Event = dict[str, str]
 class Ami:
     """One logged-in AMI connection.
 
-    Every event goes to `on_event`, in the order in which Asterisk wrote it; `lost` is set when the
-    connection ends, and every request then raises ConnectionError.
+    Every event goes to `on_event`, in the order in which Asterisk wrote it; when the connection ends, and not
+    by `close`, the last one is `{"Event": "Lost"}`, and every request then raises ConnectionError.
     """
 
     def __init__(
@@ -22,6 +22,7 @@ class Ami:
         self._on_event = on_event
         self._answers: dict[str, asyncio.Future[Event]] = {}
         self._number = 0
+        self._closing = False
         self.booted = asyncio.Event()
         self.lost = asyncio.Event()
         self._reading = asyncio.create_task(self._read())
@@ -67,12 +68,14 @@ class Ami:
                     self._dispatch(message)
                     message = {}
         except ConnectionError:
-            pass  # said by `lost`, and by every request from now on
+            pass  # said by the event below, and by every request from now on
         finally:
             self.lost.set()
             for answer in self._answers.values():
                 if not answer.done():
                     answer.set_exception(ConnectionError("the AMI connection is lost"))
+            if not self._closing:
+                self._on_event({"Event": "Lost"})
 
     def _dispatch(self, message: Event) -> None:
         if "Response" in message and "Event" not in message:
@@ -85,6 +88,7 @@ class Ami:
             self._on_event(message)
 
     async def close(self) -> None:
+        self._closing = True
         self._reading.cancel()
         await asyncio.gather(self._reading, return_exceptions=True)
         self._writer.close()

@@ -20,6 +20,12 @@ class AgentPhone:
     static: bool = False
     """True: does not register; it is reached at `sip:name@127.0.0.1:<sip_port>`."""
 
+    def __post_init__(self) -> None:
+        if not (self.name.isascii() and self.name.isalnum()):
+            raise ValueError(f"an agent's phone is named by letters and digits, not {self.name!r}")
+        if not self.password.isprintable() or ";" in self.password:
+            raise ValueError(f"the password of {self.name} has a character that Asterisk's files cannot hold")
+
 
 @dataclass(frozen=True)
 class Network:

@@ -87,6 +87,7 @@ class MobileNetwork:
         self._pressing: dict[str, tuple[str, float]] = {}
         """Call → a key that is being sent, and when it will have been."""
         self._registered: set[str] = set()
+        self._lost = False
         self._dialled = 0
 
     @property
@@ -158,9 +159,12 @@ class MobileNetwork:
     async def wait_for(
         self, condition: Callable[[list[MobileCall]], bool], timeout_s: float = 60
     ) -> list[MobileCall]:
-        """The records, once `condition(records())` holds; TimeoutError after `timeout_s`."""
+        """The records, once `condition(records())` holds; TimeoutError after `timeout_s`, RuntimeError when the
+        network's Asterisk has died meanwhile."""
         async with asyncio.timeout(timeout_s):
             while not condition(calls := self.records()):
+                if self._lost:
+                    raise RuntimeError(f"the simulated network is gone: {self._asterisk.tail()}")
                 self._changed.clear()
                 await self._changed.wait()
         return calls
@@ -175,6 +179,10 @@ class MobileNetwork:
         kind = event.get("Event")
         if kind == "UserEvent" and event.get("UserEvent") == "Sim":
             self._on_sim(event, wall)
+        elif kind == "Lost" and self._record:
+            self._lost = True
+            self._record.write("lost")
+            self._changed.set()
         elif kind == "Hangup":
             self._on_ended(event["Uniqueid"], event, wall)
         elif kind == "Registry" and self._record:

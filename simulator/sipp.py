@@ -112,7 +112,7 @@ class SippCallee:
         return self
 
     async def _listening(self, process: asyncio.subprocess.Process) -> None:
-        """Until SIPp answers on its port (405 to an OPTIONS, or silence, but no ICMP refusal)."""
+        """Until its port is bound (where the system does not show that: at once)."""
         table = Path("/proc/net/udp")
         wanted = f"0100007F:{self.port:04X}"
         async with asyncio.timeout(10):

@@ -4,6 +4,8 @@ Judged by a second bare Asterisk (caller.py), which dials, plays a prompt and re
 """
 
 import asyncio
+import os
+import signal
 import socket
 from datetime import datetime
 from pathlib import Path
@@ -173,3 +175,13 @@ async def test_sipp_answers_many_calls_and_its_key_is_heard(tmp_path: Path) -> N
     async with SippCallee(tmp_path / "sipp") as callee, Caller(tmp_path / "caller", callee.address) as caller:
         seen = await asyncio.gather(*(caller.dial(f"09012345{n:02d}") for n in range(20)))
     assert [call.keys for call in seen] == ["1"] * 20
+
+
+async def test_a_network_that_dies_says_so_instead_of_letting_its_record_look_complete(
+    tmp_path: Path,
+) -> None:
+    async with MobileNetwork(tmp_path) as network:
+        os.kill(int((tmp_path / "run" / "asterisk.pid").read_text()), signal.SIGKILL)
+        with pytest.raises(RuntimeError, match="gone"):
+            await network.wait_for(bool, 10)
+    assert read(tmp_path / "calls.jsonl")[-1]["event"] == "lost"
