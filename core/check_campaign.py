@@ -11,7 +11,7 @@ from typing import Any
 
 from core.campaigns import Campaign, Message
 from core.check_config import not_granted, say
-from core.check_script import check_script, registered, spoken_texts
+from core.check_script import check_script, spoken_texts
 from core.config import Config
 from core.facts import Event, Law, Subscriber, law_of
 from core.outcomes import Outcome
@@ -42,7 +42,11 @@ SAMPLE_SUBSCRIBER = Subscriber(
 SAMPLE_EVENT = Event("sample", "topup", "+84901234567", datetime(2026, 11, 2, 9, tzinfo=VIETNAM), 50_000)
 
 #: What the program sends by itself after a registration, by its name in `messages`.
-AFTER_REGISTRATION = ("thanks", "registered", "not_registered")
+AFTER_REGISTRATION = ("thanks", "registered", "not_registered", "unconfirmed")
+#: Of these the registration system or the house (config.yaml, `texts`) has the words.
+_WORDS_OF_OTHERS = ("registered", "not_registered", "unconfirmed")
+#: What follows an outcome by its name in `messages`, without a word in `after`.
+_BY_DEFAULT = ("missed", "offer", "link")
 #: Outcomes that another call may follow: nobody was reached, and the fate of the call is known.
 RETRIED = frozenset(
     {Outcome.NO_ANSWER, Outcome.BUSY, Outcome.REJECTED, Outcome.UNREACHABLE, Outcome.FAILED, Outcome.MACHINE}
@@ -191,15 +195,16 @@ def _message(check: Check, name: str, message: Message) -> None:
     _message_class(check, name, message)
     sent = {follow.sms for follow in check.campaign.after.values()}
     typo = touched(check.document, ("after",)) or not sent <= {None, *check.campaign.messages}
-    if name not in sent and name not in AFTER_REGISTRATION and not typo:
-        right = nearest(name, AFTER_REGISTRATION) or f"name it in `after`, as `no_answer: {{sms: {name}}}`"
+    known = (*_BY_DEFAULT, *AFTER_REGISTRATION)
+    if name not in sent and name not in known and not typo:
+        right = nearest(name, known) or f"name it in `after`, as `no_answer: {{sms: {name}}}`"
         check.say(path, "is never sent", right)
     if message.offer is not None and message.offer not in check.campaign.offers:
         right = nearest(message.offer, check.campaign.offers) or _one_of(check.campaign.offers)
         check.say((*path, "offer"), f'"{message.offer}" is not an offer', right)
         return
     if message.text is None:
-        if name != "registered":
+        if name not in _WORDS_OF_OTHERS:
             check.say((*path, "text"), "is missing", "write `text: …`, what the SMS says")
         return
     _rendered(check, (*path, "text"), message)
@@ -244,6 +249,10 @@ def _after(check: Check) -> None:
         if follow.sms is not None and follow.sms not in campaign.messages:
             right = nearest(follow.sms, campaign.messages) or _one_of(campaign.messages)
             check.say((*path, "sms"), f'"{follow.sms}" is not a message of this file', right)
+        if follow.sms in AFTER_REGISTRATION:
+            check.say(
+                (*path, "sms"), f"{follow.sms} is sent after a registration by itself", "delete the line"
+            )
         if follow.sms is not None and outcome is Outcome.REFUSED:
             check.say((*path, "sms"), "nothing but its confirmation follows a refusal", "delete the line")
         if follow.retry is None:
@@ -253,6 +262,3 @@ def _after(check: Check) -> None:
             check.say((*path, "retry"), wrong, f"retry after {', '.join(sorted(RETRIED))} only")
         if follow.retry.after_first_pass and campaign.trigger.kind != "list":
             check.say((*path, "retry", "after_first_pass"), "only a list has passes", "delete it")
-    if registered(campaign.script) and "not_registered" not in campaign.messages:
-        right = "add it: who was not registered is told so (class: transactional)"
-        check.say(("messages", "not_registered"), "is missing", right)

@@ -6,11 +6,13 @@ from collections.abc import Iterable
 from core.config import Config
 from core.numbers import BadNumber, subscriber_number
 from core.shape import covered
+from core.templates import BadTemplate, Offer, render
 from core.written import nearest
 from core.yaml_file import Document, Path, Problem, key_of
 
 _BRANDNAME = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9 ._-]{1,11}\Z")
 _NUMBER = re.compile(r"\+?[0-9]{2,15}\Z")
+_SAMPLE = Offer("C90N", "4GB/ngày", "90.000đ", "DK C90N", "999", 30)
 _LABELS = ("[QC]", "[AD]")  # R4
 
 
@@ -103,6 +105,16 @@ def _house(document: Document, config: Config) -> None:
         say(document, path, f'"{config.texts.advertising_label}" is not the label', "write [QC] or [AD] (R4)")
     if not config.texts.how_to_refuse.strip():
         say(document, ("texts", "how_to_refuse"), "is empty", "write how to refuse by SMS or call (R5)")
+    for name in ("not_registered", "unconfirmed"):
+        try:
+            render(getattr(config.texts, name), {"offer": _SAMPLE})
+        except BadTemplate as error:
+            say(
+                document,
+                ("texts", name),
+                f"cannot be filled in ({error})",
+                "write names like {{ offer.name }}",
+            )
     for index, number in enumerate(config.limits.blocked_inbound):
         try:
             subscriber_number(number)

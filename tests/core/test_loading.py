@@ -139,6 +139,10 @@ def test_a_good_campaign_is_a_programme_named_after_its_file() -> None:
         ("- say: Cuộc gọi tự động của MobiFone.", "- hang_up: accepted", '13: script[0].hang_up: "accepted" is not for a script to say, write declined, or no outcome\n14: script[1]: is never reached: hang_up ends the call, delete it'),
         ('            - register: "1"\n            - say: Đã chọn {{ offer.name }}.', '            - say: Đã chọn {{ offer.name }}.\n            - register: "1"', "21: script[1].menu.keys.1.then[1]: register does not come first under a key, make it the first step under `then` of a menu's key"),
         ('        "9": {', '        "10": {', '22: script[1].menu.keys.10: "10" is not known here, write one of the keys 0 to 9, * or #'),
+        ("- say: Cuộc gọi tự động của MobiFone.", "- {say: {text: x, kind: menu}}", '13: script[0]: a step has no key "kind", write `- say: …`, the kind is the first word'),
+        ("- say: Cuộc gọi tự động của MobiFone.", "- menu: [1]", "13: script[0]: menu does not take [1], write the keys of menu below it"),
+        ("- say: Cuộc gọi tự động của MobiFone.", "- agent: Agents!", '13: script[0].agent: "Agents!" is not right, write the name of a dialplan context: small letters, digits and -'),
+        ("            - say: Đã chọn {{ offer.name }}.", '            - menu: {keys: {"1": {then: [agree]}}}', "21: script[1].menu.keys.1.then[1].menu.keys.1.then[0]: agree comes after a decision already made, one key decides once: ask before that"),
         ("then: [refuse]", "then: [hang_up]", '15: script[1].menu.keys: offers, and gives no key to refuse further advertising (O21), add "0": {say: "hoặc bấm 0 nếu …", then: [refuse]}'),
         ("          say: bấm 1 mua {{ offer.name }} giá {{ offer.price }}\n", "", "16: script[1].menu.keys.1.say: is missing, write the sentence that offers this key"),
         ("{{ offer.price }}", "{{ ofer.price }}", "17: script[1].menu.keys.1.say: cannot be filled in ('ofer' is undefined), write names like {{ offer.name }}, {{ offer.price }}, {{ event.amount | dong }}"),
@@ -147,15 +151,17 @@ def test_a_good_campaign_is_a_programme_named_after_its_file() -> None:
         (', text: "Gói {{ offer.name }}"', "", "25: messages.missed.text: is missing, write `text: …`, what the SMS says"),
         ('offer: "1", text', 'offer: "3", text', '25: messages.missed.offer: "3" is not an offer, write one of 1, 2'),
         ("sms: missed", "sms: mised", '28: after.no_answer.sms: "mised" is not a message of this file, did you mean "missed"?'),
-        ("  not_registered: {", "  mised: {sender: \"8989\", text: x}\n  not_registered: {", '26: messages.mised: is never sent, name it in `after`, as `no_answer: {sms: mised}`'),
+        ("  not_registered: {", "  xyz: {sender: \"8989\", text: x}\n  not_registered: {", '26: messages.xyz: is never sent, name it in `after`, as `no_answer: {sms: xyz}`'),
         ("  not_registered: {", "  thank: {class: transactional, sender: \"8989\", text: x}\n  not_registered: {", '26: messages.thank: is never sent, did you mean "thanks"?'),
         ("  missed: {", "  missed: {class: transactional, ", '25: messages.missed.class: "transactional" is not what a message after no_answer is, write class: advertising (R1: a missed call that offers is advertising)'),
         ("class: transactional, ", "", '26: messages.not_registered.class: "advertising" is not what not_registered is, write class: transactional'),
-        ("  not_registered: {class: transactional, sender: \"8989\", text: Chưa đăng ký được.}\n", "", "24: messages.not_registered: is missing, add it: who was not registered is told so (class: transactional)"),
+        ('text: "Gói {{ offer.name }}"', 'text: " "', "25: messages.missed.text: says nothing, write a text, or delete the line"),
+        ("  missed: {", "  missed: {class: public_notice, ", '25: messages.missed.class: is looser than its programme, write class: advertising\n25: messages.missed.class: "public_notice" is not what a message after no_answer is, write class: advertising (R1: a missed call that offers is advertising)'),
         # what follows
         ("  no_answer: {sms", "  no_answr: {sms", '28: after.no_answr: "no_answr" is not known here, did you mean "no_answer"?'),
         ("{sms: missed}", "{sms: missed}\n  accepted: {retry: {}}", "29: after.accepted.retry: a call that ended accepted is not made again, retry after busy, failed, machine, no_answer, rejected, unreachable only"),
         ("{sms: missed}", "{sms: missed, retry: {after_first_pass: true}}", "28: after.no_answer.retry.after_first_pass: only a list has passes, delete it"),
+        ("{sms: missed}", "{sms: missed}\n  accepted: {sms: not_registered}", "29: after.accepted.sms: not_registered is sent after a registration by itself, delete the line"),
         ("{sms: missed}", "{sms: missed}\n  refused: {sms: missed}", "29: after.refused.sms: nothing but its confirmation follows a refusal, delete the line"),
     ],
 )  # fmt: skip
@@ -203,6 +209,56 @@ def test_a_grant_holds_until_its_last_day() -> None:
     assert _said(text, date(2027, 12, 31)) == []
     ended = '25: messages.missed.sender: the grant of "MobiFone" ended on 2028-12-31 (R10), renew it in config.yaml'
     assert ended in _said(text, date(2029, 1, 1))
+
+
+def test_a_list_has_no_top_up_and_may_have_a_second_pass() -> None:
+    """B3."""
+    text = CAMPAIGN.replace("kind: topup", "kind: list").replace(
+        "{sms: missed}", "{retry: {after_first_pass: true}}"
+    )
+    assert _said(text) == []
+    asks = text.replace("audience:", "audience:\n  topup_at_least: 20000")
+    assert _said(asks) == ["6: audience.topup_at_least: a list has no top-up, delete the line"]
+
+
+def test_a_package_is_not_offered_before_its_first_day() -> None:
+    catalogue = parse_packages(
+        PACKAGES.replace("valid_to: 2027-12-31", "valid_from: 2027-01-01"), "packages.yaml"
+    )
+    assert isinstance(catalogue, Catalogue)
+    answer = parse_campaign(CAMPAIGN, "c.yaml", catalogue, CONFIG, date(2026, 12, 31))
+    assert isinstance(answer, list)
+    assert [problem.wrong for problem in answer] == ["C90N is sold from 2027-01-01 only"]
+
+
+@pytest.mark.parametrize(
+    ("script", "said"),
+    [
+        ("[]", "4: script: is an empty list, write at least one step"),
+        (
+            "[say: hi]",
+            '4: script: gives no key to refuse further advertising (O21), add to its menu: "9": {say: "hoặc bấm 9 nếu …", then: [refuse]}',
+        ),
+    ],
+)
+def test_advertising_that_cannot_be_refused_is_refused(script: str, said: str) -> None:
+    """O21."""
+    text = f'title: x\nunit: u\ntrigger: {{kind: topup}}\nscript: {script}\ncaller_id: "9090"\n'
+    assert _said(text)[0] == said
+
+
+def test_a_script_that_registers_needs_a_registration_system() -> None:
+    """O13."""
+    config = CONFIG.model_copy(update={"registration": None})
+    answer = parse_campaign(CAMPAIGN, "c.yaml", CATALOGUE, config)
+    assert isinstance(answer, list)
+    assert [(problem.key, problem.wrong) for problem in answer] == [("script", "registers packages")]
+
+
+@pytest.mark.parametrize("text", ["hello", "- a\n- b\n", "5", "~"])
+def test_a_file_that_does_not_consist_of_keys_is_refused(text: str) -> None:
+    (said,) = _said(text)
+    assert said.startswith("1: file: does not consist of keys, write its keys: title, unit, class")
 
 
 def test_a_public_notice_has_its_own_windows() -> None:
@@ -262,6 +318,12 @@ CONFIG_TEXT = (ROOT / "config.yaml").read_text(encoding="utf-8")
         ("blocked_inbound: []", "blocked_inbound: [84901234567]", 'limits.blocked_inbound[0]: is the number 84901234567, write it in quotes: "84901234567"'),
         ('advertising_label: "[QC]"', 'advertising_label: "[Q.C]"', 'texts.advertising_label: "[Q.C]" is not the label, write [QC] or [AD] (R4)'),
         ("prompts:", "clock: {now: 2026-11-30 09:00}\nprompts:", 'clock.now: is the text "2026-11-30 09:00", write a moment with its offset, like "2026-11-30T09:00:00+07:00"'),
+        ("how_to_refuse: Tu choi QC soan TC gui 8989", 'how_to_refuse: " "', "texts.how_to_refuse: is empty, write how to refuse by SMS or call (R5)"),
+        ("how_to_refuse:", "unconfirmed: 'Goi {{ ofer.name }}'\n  how_to_refuse:", "texts.unconfirmed: cannot be filled in ('ofer' is undefined), write names like {{ offer.name }}"),
+        ('refusal_sender: "8989"', 'refusal_sender: "8988"', 'texts.refusal_sender: "8988" is not granted, did you mean "8989"?'),
+        ("blocked_inbound: []", 'blocked_inbound: ["+1555"]', 'limits.blocked_inbound[0]: \'+1555\' is a foreign number, only +84 is called'),
+        (', until: 2028-12-31}', "}", "granted[4].until: is missing, write the end of the grant (3 years): 2028-12-31"),
+        ('password: "${MAI_AGENT1_PASSWORD}"}', 'password: x, contact: "127.0.0.1:0"}', "agents[0].contact: 0 is no port, write 1 to 65535"),
         ("${MAI_WEB_TOKEN}", "${MAI_WEB_TOKN}", "web.token: the variable MAI_WEB_TOKN is not set, set it before the start: export MAI_WEB_TOKN=…"),
         ("${MAI_WEB_TOKEN}", "${MAI_WEB_TOKEN", "web.token: has a ${ without its name and }, write ${NAME}"),
     ],
