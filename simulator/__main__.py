@@ -112,7 +112,7 @@ def main() -> int:
     except FileNotFoundError as missing:
         print(f"{missing.filename} is missing: `make setup` installs Asterisk there", file=sys.stderr)
         return 1
-    except (OSError, RuntimeError) as error:
+    except (OSError, RuntimeError, ValueError, OverflowError) as error:
         print(error, file=sys.stderr)
         return 1
     return 0
