@@ -90,13 +90,12 @@ def due(tx: Tx, *, now: datetime, limit: int, programmes_held: tuple[str, ...] =
         .where(messages.c.state == word("due"), messages.c.due_at <= us(now), ~waits)
         .order_by(messages.c.due_at, messages.c.at, messages.c.id)
         .limit(limit)
-        .with_for_update(skip_locked=True, of=messages)
     )
     if programmes_held:
         advertising = messages.c["class"] == "advertising"
         held = advertising if "*" in programmes_held else and_(advertising, _of(programmes_held))
         chosen = chosen.where(~held)
-    rows = tx.execute(chosen).all()
+    rows = tx.take(chosen, of=messages).all()
     sent = _sent_parts(tx, [row.id for row in rows if row.parts is not None])
     return tuple(_message(row, sent.get(row.id, frozenset())) for row in rows)
 

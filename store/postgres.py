@@ -95,7 +95,7 @@ class PostgresStore:
         async with self._reading, self._engine.connect() as connection:
             await connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
             async with connection.begin():
-                return await connection.run_sync(lambda sync: fn(Tx(sync, self.lists)))
+                return await connection.run_sync(lambda sync: fn(Tx(sync, self.lists, reading=True)))
 
     def watch(self, *kinds: Kind) -> Watch:
         return Watch(self._wakes, kinds)

@@ -69,9 +69,8 @@ def claim_due(tx: Tx, *, now: datetime, limit: int) -> tuple[Registration, ...]:
         .where(registrations.c.state == word("due"), registrations.c.due_at <= us(now))
         .order_by(registrations.c.due_at)
         .limit(limit)
-        .with_for_update(skip_locked=True, of=registrations)
     )
-    rows = tx.execute(chosen).all()
+    rows = tx.take(chosen, of=registrations).all()
     if rows:
         tx.execute(
             update(registrations)

@@ -84,7 +84,7 @@ class SqliteStore:
 
     def _read(self, fn: Callable[[Tx], T]) -> T:
         with self._reading.connect() as connection, connection.begin():
-            return fn(Tx(connection, self.lists))
+            return fn(Tx(connection, self.lists, reading=True))
 
     def watch(self, *kinds: Kind) -> Watch:
         return Watch(self._wakes, kinds)

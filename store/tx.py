@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from sqlalchemy import Connection, CursorResult, Executable, Table, literal_column
+from sqlalchemy import Connection, CursorResult, Executable, Select, Table, literal_column
 from sqlalchemy.dialects import postgresql, sqlite
 
 #: What a program can wait for; a writer says `tx.wake("messages")` and the sleepers look after the commit.
@@ -15,11 +15,12 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 class Tx:
     """One function's view of a transaction. `lists`: the folder of the big read-only files."""
 
-    __slots__ = ("connection", "kinds", "lists")
+    __slots__ = ("connection", "kinds", "lists", "reading")
 
-    def __init__(self, connection: Connection, lists: Path) -> None:
+    def __init__(self, connection: Connection, lists: Path, *, reading: bool = False) -> None:
         self.connection = connection
         self.lists = lists
+        self.reading = reading
         self.kinds: set[Kind] = set()
 
     @property
@@ -28,6 +29,10 @@ class Tx:
 
     def execute(self, statement: Executable, values: Any = None) -> CursorResult[Any]:
         return self.connection.execute(statement, values)
+
+    def take(self, rows: Select[Any], *, of: Table) -> CursorResult[Any]:
+        """Select rows to work on: those that another program has taken are passed over. Readers just look."""
+        return self.execute(rows if self.reading else rows.with_for_update(skip_locked=True, of=of))
 
     def wake(self, *kinds: Kind) -> None:
         """Wake who waits for these kinds, after the commit; nothing when this function fails."""
