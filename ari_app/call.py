@@ -291,26 +291,42 @@ class AriCall:
     async def _play(self, line: Line, stop_on_key: bool) -> None:
         """Play one line to its end, or to the first key."""
         paths = [self._media(piece) for piece in line.pieces]
-        seconds = sum(_seconds(path) for path in paths)
+        until = _now() + sum(_seconds(path) for path in paths) + _MARGIN_S
         self._prompts += 1
         id_ = f"{self._dialling.channel}-p{self._prompts}"
-        media = ",".join(f"sound:{path.with_suffix('')}" for path in paths)
-        await self._ask("POST", "play", params={"media": media, "playbackId": id_})
-        until = _now() + seconds + _MARGIN_S
+        asked, began = await self._ask_to_play(id_, paths), False
         while (event := await self._event(until)) is not None:
-            if event.get("reconciled") and not await self._plays(id_):
-                return
-            playback = event.get("playback", {})
-            if event["type"] == "PlaybackStarted" and playback["id"] == id_:
+            kind = event["type"] if event.get("playback", {}).get("id") == id_ else None
+            if event.get("reconciled"):
+                if await self._plays(id_):
+                    kind = "PlaybackStarted"
+                elif asked or began:
+                    return  # it ended while we did not see it
+                else:
+                    asked = await self._ask_to_play(id_, paths)
+            if kind == "PlaybackStarted" and not began:
+                began = True
                 self.report.spoken.append(line.written)
-            elif event["type"] == "PlaybackFinished" and playback["id"] == id_:
-                if playback.get("state") == "failed":
+            elif kind == "PlaybackFinished":
+                if event["playback"].get("state") == "failed":
                     await self._drain("a prompt could not be played")
                 return
             elif stop_on_key and self._kept:
                 await self._stop(id_)
                 return
         await self._abandon("a prompt did not end")
+
+    async def _ask_to_play(self, id_: str, paths: list[Path]) -> bool:
+        """False: the connection failed, so that it is asked again once it is back, unless it plays by then."""
+        media = ",".join(f"sound:{path.with_suffix('')}" for path in paths)
+        params = {"media": media, "playbackId": id_}
+        try:
+            await self._ari.request("POST", "channels", self._dialling.channel, "play", params=params)
+        except AriError as error:
+            await self._drain(str(error))
+        except AriAway:
+            return False
+        return True
 
     async def _stop(self, id_: str) -> None:
         """Stop a prompt and wait for its end, so that the next request does not wait for it."""

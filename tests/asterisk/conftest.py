@@ -131,12 +131,13 @@ def prompts(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
 
 
 def tone(path: Path, seconds: float) -> None:
-    samples = (int(8000 * math.sin(2 * math.pi * 440 * i / 8000)) for i in range(int(8000 * seconds)))
+    samples = [int(8000 * math.sin(2 * math.pi * 440 * i / 8000)) for i in range(200)]  # eleven whole waves
+    wave_of_25_ms = b"".join(struct.pack("<h", sample) for sample in samples)
     with wave.open(str(path), "wb") as file:
         file.setnchannels(1)
         file.setsampwidth(2)
         file.setframerate(8000)
-        file.writeframes(b"".join(struct.pack("<h", sample) for sample in samples))
+        file.writeframes(wave_of_25_ms * round(seconds * 40))
 
 
 def line(*pieces: str) -> Line:
