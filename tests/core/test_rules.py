@@ -538,6 +538,16 @@ def test_the_programme_that_came_furthest_tells_the_reason() -> None:
     assert nearest([(smart, ask(of=smart)), (simple, ask(of=simple))]) == (smart, ask(of=smart))
 
 
+@pytest.mark.parametrize(("channel", "what"), [("voice", "calls"), ("sms", "messages")])
+def test_a_reason_names_the_channel_it_is_about(channel: Channel, what: str) -> None:
+    """R2, R7: `mai explain` shows these sentences to people."""
+    sent = tuple(touch(TEN - SECOND, channel, programme="p") for _ in range(3))
+    listed: Any = frozenset({channel})
+    reasons = [v.reason for v in ask(facts(history=sent, on_do_not_call=listed), channel=channel).verdicts]
+    assert f"The number is on the DoNotCall list for {what}." in reasons
+    assert any(f"3 advertising {what} in the last 24 h" in reason for reason in reasons)
+
+
 def test_every_rule_is_in_the_table_once_for_each_question() -> None:
     """rules.md: one function per rule, one table."""
     checks = [rule.check for rule in RULES]
