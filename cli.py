@@ -10,38 +10,41 @@ from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
-import agi.server
 import typer
-import web.server
 from rich.console import Console
 
-import ari_app.dialer
-import ari_app.planner
-import ari_app.registrar
-import smpp.gateway
 from core.written import VIETNAM, duration
-from prompts.engines.errors import CannotSpeak
-from prompts.library import CannotMake, open_library
-from runtime import importing, requests, running, shown
+from prompts.errors import CannotMake, CannotSpeak
+from runtime import importing, requests, shown
 from runtime.app import Installation
-from runtime.asterisk import ROOT
-from runtime.asterisk_files import BadAsteriskConfig, installed, render, write
+from runtime.asterisk_files import ROOT, BadAsteriskConfig, installed, render, write
 from runtime.control import CommandFailed, NobodyRuns, ask
 from runtime.imports import BadFile
 from runtime.loading import BadInstallation, check, load, open_app
 from runtime.logs import set_up
-from runtime.parts import Run
+from runtime.parts import ORDER, Run
 from store import logs, reports, settings
 from store.errors import NoStore, StoreError
 
-PROGRAMS: dict[str, Run] = {
-    "sms": smpp.gateway.run,
-    "registrar": ari_app.registrar.run,
-    "agi": agi.server.run,
-    "dialer": ari_app.dialer.run,
-    "planner": ari_app.planner.run,
-    "web": web.server.run,
-}
+
+def programs() -> dict[str, Run]:
+    """The programs by the name of their part. Imported only by who runs them: commands start quickly."""
+    import agi.server
+    import ari_app.dialer
+    import ari_app.planner
+    import ari_app.registrar
+    import smpp.gateway
+    import web.server
+
+    return {
+        "sms": smpp.gateway.run,
+        "registrar": ari_app.registrar.run,
+        "agi": agi.server.run,
+        "dialer": ari_app.dialer.run,
+        "planner": ari_app.planner.run,
+        "web": web.server.run,
+    }
+
 
 app = typer.Typer(
     help="Automatic calls that people do not mind: mAICallCenter.",
@@ -116,9 +119,7 @@ def check_(config: ConfigFile = CONFIG) -> None:
 
 @app.command()
 def run(
-    part: Annotated[
-        list[str] | None, typer.Argument(help=f"Some of {', '.join(running.ORDER)}; none: all.")
-    ] = None,
+    part: Annotated[list[str] | None, typer.Argument(help=f"Some of {', '.join(ORDER)}; none: all.")] = None,
     config: ConfigFile = CONFIG,
     json_logs: Annotated[bool, typer.Option("--json-logs", help="Logs as JSON lines.")] = False,
 ) -> None:
@@ -126,10 +127,12 @@ def run(
 
     Example: mai run            Example: mai run sms registrar
     """
+    from runtime import running
+
     set_up(as_json=json_logs)
     installation = installation_of(config)
     try:
-        parts = running.chosen_parts(part or [], PROGRAMS)
+        parts = running.chosen_parts(part or [], programs())
     except ValueError as wrong:
         raise typer.BadParameter(str(wrong)) from None
     for name, why in installation.held_back.items():
@@ -143,6 +146,8 @@ def stop(config: ConfigFile = CONFIG) -> None:
 
     Example: mai stop
     """
+
+    from runtime import running
 
     async def work() -> int:
         installation = installation_of(config)
@@ -405,6 +410,8 @@ def say(
 
     Example: mai say "Gói C90N chỉ với 90.000đ" -o prompt.wav
     """
+
+    from prompts.library import open_library
 
     async def work() -> int:
         installation = installation_of(config)

@@ -14,7 +14,7 @@ from core.packages import Catalogue
 from prompts import audio
 from prompts.audio import BadSound
 from prompts.engines import ENGINES, Engine
-from prompts.engines.errors import CannotSpeak
+from prompts.errors import CannotMake, CannotSpeak, NotMade
 from prompts.lexicon import Lexicon
 from prompts.words import in_words
 
@@ -22,20 +22,6 @@ _WORKERS = 2
 _SHOWN = 20  #: failures that one error lists by name
 #: Called after each piece: how many are done, of how many, and the piece.
 Progress = Callable[[int, int, str], None]
-
-
-class NotMade(Exception):
-    """A piece that has no file yet: `make` was not called for it, or failed."""
-
-
-class CannotMake(Exception):
-    """Pieces that could not be made, each with the reason; all others were."""
-
-    def __init__(self, failures: tuple[tuple[str, str], ...]) -> None:
-        lines = [f"\n  {piece!r}: {reason}" for piece, reason in failures[:_SHOWN]]
-        more = f"\n  and {len(failures) - _SHOWN} more" if len(failures) > _SHOWN else ""
-        super().__init__(f"prompts that could not be made: {len(failures)}{''.join(lines)}{more}")
-        self.failures = failures
 
 
 class Library:

@@ -21,8 +21,6 @@ from core.config import Config, Node
 from runtime.asterisk_files import Installed, digest, render, write
 from runtime.logs import log
 
-#: Where `make setup` puts Asterisk: beside our own packages.
-ROOT = Path(__file__).resolve().parent.parent
 _READY_S = 30.0
 _STOP_S = 10.0
 _AGAIN_FIRST_S, _AGAIN_MOST_S = 1.0, 30.0

@@ -20,6 +20,8 @@ from pydantic import SecretStr
 
 from core.config import Config, Node
 
+#: Where `make setup` puts .asterisk/: beside our own packages.
+ROOT = Path(__file__).resolve().parent.parent
 #: The numbers whose calls we take (O15); the rest of the world gets 404.
 ANSWERED = ("9090",)
 #: What may stand in a name that an agent reads.

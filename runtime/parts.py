@@ -15,6 +15,8 @@ from runtime.logs import log
 #: A part runs until its event is set, finishes what it has begun, and returns.
 Run = Callable[[App, asyncio.Event], Awaitable[None]]
 
+#: Started in this order, stopped in reverse: what takes work in stops first.
+ORDER = ("asterisk", "sms", "registrar", "agi", "dialer", "planner", "web")
 _AGAIN_FIRST_S = 1.0
 _AGAIN_MOST_S = 30.0
 

@@ -10,12 +10,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from core.speech import pieces_to_make
 from prompts.library import Library, open_library
 from runtime.app import App, Installation
-from runtime.asterisk import ROOT, AsteriskTrouble, ManagedNode
-from runtime.asterisk_files import BadAsteriskConfig, installed
+from runtime.asterisk import AsteriskTrouble, ManagedNode
+from runtime.asterisk_files import ROOT, BadAsteriskConfig, installed
 from runtime.control import listening
 from runtime.loading import open_app
 from runtime.logs import log
-from runtime.parts import Part, Run, run_parts, stop_on_signals
+from runtime.parts import ORDER, Part, Run, run_parts, stop_on_signals
 from runtime.requests import handlers
 
 logger = log("system")
@@ -86,8 +86,6 @@ async def _keep_node(app: App, node: ManagedNode, stopping: asyncio.Event) -> No
     await node.stop()
 
 
-#: Started in this order, stopped in reverse: what takes work in stops first.
-ORDER = ("asterisk", "sms", "registrar", "agi", "dialer", "planner", "web")
 #: Seconds that a part may take to finish what it has begun.
 _STOP_S = {"dialer": 75.0, "sms": 20.0, "registrar": 30.0, "asterisk": 20.0}
 

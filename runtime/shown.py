@@ -12,7 +12,7 @@ from rich.table import Table
 
 from core.numbers import masked
 
-out = Console()
+out = Console(width=None if sys.stdout.isatty() else 160)
 
 #: Columns of the tables; --json and --csv carry everything.
 COLUMNS: dict[str, tuple[str, ...]] = {

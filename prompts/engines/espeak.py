@@ -7,7 +7,7 @@ from pathlib import Path
 
 from core.config import Prompts
 from prompts.audio import Sound, decode
-from prompts.engines.errors import CannotSpeak
+from prompts.errors import CannotSpeak
 
 PROGRAM = Path(__file__).resolve().parents[2] / ".asterisk" / "bin" / "espeak-ng"
 _TIMEOUT_S = 30

@@ -10,7 +10,7 @@ from typing import Any
 
 from core.config import Prompts
 from prompts.audio import Sound, decode
-from prompts.engines.errors import CannotSpeak
+from prompts.errors import CannotSpeak
 
 _TIMEOUT_S = 20
 _SLOW_BELOW = 100  #: words per minute; the service knows two speeds only

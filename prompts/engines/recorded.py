@@ -14,7 +14,7 @@ from pathlib import Path
 from core.config import Prompts
 from core.yaml_file import BadYaml, load
 from prompts.audio import Sound, decode
-from prompts.engines.errors import CannotSpeak
+from prompts.errors import CannotSpeak
 
 INDEX = "recorded.yaml"
 _ENDINGS = (".wav", ".flac", ".ogg", ".mp3")

@@ -14,8 +14,8 @@ from core.config import Prompts
 from core.packages import Catalogue, Package
 from prompts import audio
 from prompts.engines import ENGINES, espeak, gtts, recorded
-from prompts.engines.errors import CannotSpeak
-from prompts.library import CannotMake, NotMade, open_library
+from prompts.errors import CannotMake, CannotSpeak, NotMade
+from prompts.library import open_library
 
 CATALOGUE = Catalogue(
     packages={

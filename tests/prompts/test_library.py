@@ -7,9 +7,9 @@ import pytest
 
 from prompts import audio
 from prompts.audio import Sound
-from prompts.engines.errors import CannotSpeak
+from prompts.errors import CannotMake, CannotSpeak, NotMade
 from prompts.lexicon import Lexicon
-from prompts.library import CannotMake, Library, NotMade
+from prompts.library import Library
 
 LEXICON = Lexicon({"MobiFone": "mô bi phôn"})
 
