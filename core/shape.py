@@ -268,7 +268,8 @@ def _words(
         return f'"{shown}" is not right', _pattern(context) or f"write it like {context['pattern']}"
     for name, words in _BOUNDS:
         if name in context:
-            return f"is {shown}", words.format(context[name])
+            limit = context[name]
+            return f"is {shown}", words.format(f"{limit:g}" if isinstance(limit, float) else limit)
     if kind == "string_too_short":
         return "is empty", "write a text"
     if kind == "string_too_long":

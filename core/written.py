@@ -96,6 +96,8 @@ def window(text: Any) -> Window:
 
 def duration_text(length: timedelta) -> str:
     """A duration as people write it: the largest unit that leaves nothing over; 900 s -> `15m`."""
+    if not length:
+        return "0s"
     for unit in ("d", "h", "m", "s"):
         if not length % _UNIT[unit]:
             return f"{length // _UNIT[unit]}{unit}"

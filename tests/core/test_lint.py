@@ -143,3 +143,14 @@ def test_without_an_advertiser_in_config_an_address_is_looked_for() -> None:
     assert _findings(TEXT, config) == ()
     without = TEXT.replace("số 1 phố Phạm Văn Bạch, Cầu Giấy, Hà Nội", "xin chào")
     assert [finding.rule for finding in _findings(without, config)] == ["R11"]
+
+
+def test_a_name_that_is_not_granted_is_found_where_loading_knew_no_grants() -> None:
+    """R10, O6."""
+    text = TEXT.replace('caller_id: "9090"', "caller_id: SPAM")
+    programme = parse_campaign(text, FILE, _catalogue())
+    assert isinstance(programme, Programme)
+    findings = lint(programme, text, FILE, _catalogue(), _config(), TODAY)
+    assert [(finding.rule, finding.key, finding.stops) for finding in findings] == [
+        ("R10", "caller_id", True)
+    ]

@@ -13,6 +13,7 @@ from core.facts import Programme
 from core.loading import Problem, parse_campaign, parse_config, parse_packages, version_of
 from core.packages import Catalogue
 from core.schemas import schema_files
+from core.written import duration, duration_text
 
 ROOT = Path(__file__).parents[2]
 ENV = {
@@ -113,7 +114,17 @@ def test_a_good_campaign_is_a_programme_named_after_its_file() -> None:
         ("wait: 5s", "wait: 0s", "23: script[1].menu.wait: is no time to wait for a key, write 1s to 60s"),
         ("unit: CTKV2", "unit: CTKV2\ntalk_limit: 5s", "3: talk_limit: is no length of a call, write 10s to 2h"),
         ("unit: CTKV2", 'unit: CTKV2\napproval: {by: "", on: 2026-13-01}', '3: approval.by: is empty, write a text\n3: approval.on: is the text "2026-13-01", write a date like 2026-11-30\n3: approval.reference: is missing, write `reference: …`, text in quotes'),
+        ("unit: CTKV2", "unit: CTKV2\nenabled: maybe", '3: enabled: is the text "maybe", write true or false'),
+        ("unit: CTKV2", "unit: true", '2: unit: is true, write it in quotes: "true"'),
+        ("unit: CTKV2", "unit: [CTKV2]", "2: unit: is a list, write text in quotes"),
+        ("      wait: 5s", "      no_key: hang_up", '23: script[1].menu.no_key: is the text "hang_up", write a list: ["hang_up"]'),
+        ("      wait: 5s", "      no_key: 5", "23: script[1].menu.no_key: is the number 5, write a list: [steps, …]"),
+        ("      wait: 5s", "      no_key: [menu: {keys: {}}]", "23: script[1].menu.no_key[0].menu.keys: is an empty list, write at least one entry"),
+        ("audience:\n  arpu: [{months: 3, at_least: 50000}]", "audience: smartphone", '5: audience: is the text "smartphone", write its keys: payment, device, region, status, vlr, segment, tariff, arpu, topup_at_least, exclude_flags'),
+        ("  no_answer: {sms: missed}\n", "  no_answer: missed\n", '28: after.no_answer: is the text "missed", write its keys: sms, retry'),
         # hours (R8)
+        ("windows:", 'windows:\n  messages: ["20:00-24:01"]', '8: windows.messages[0]: "20:00-24:01" ends after midnight, the last end is 24:00'),
+        ("windows:", 'windows:\n  messages: ["20:00-24:00"]', '8: windows.messages[0]: "20:00-24:00" is outside the hours of advertising messages (R8), stay inside "08:00-22:00"'),
         ("08:00-11:00", "8:00-11:00", '8: windows.calls[0]: "8:00-11:00" is not a window, write start and end: "08:00-17:00"'),
         ("08:00-11:00", "11:00-08:00", '8: windows.calls[0]: "11:00-08:00" ends before it starts, write two windows for one that crosses midnight'),
         ("08:00-11:00", "08:00-13:01", '8: windows.calls[1]: "13:00-17:00" overlaps another window, write windows that do not overlap'),
@@ -324,6 +335,8 @@ CONFIG_TEXT = (ROOT / "config.yaml").read_text(encoding="utf-8")
         ("blocked_inbound: []", 'blocked_inbound: ["+1555"]', 'limits.blocked_inbound[0]: \'+1555\' is a foreign number, only +84 is called'),
         (', until: 2028-12-31}', "}", "granted[4].until: is missing, write the end of the grant (3 years): 2028-12-31"),
         ('password: "${MAI_AGENT1_PASSWORD}"}', 'password: x, contact: "127.0.0.1:0"}', "agents[0].contact: 0 is no port, write 1 to 65535"),
+        ("system_id: mai", "system_id: longer-than-15-signs", "smsc[0].system_id: is too long, write at most 15 signs"),
+        ("calls_per_second: 15", "calls_per_second: 0", "trunks[0].calls_per_second: is 0, write more than 0"),
         ("${MAI_WEB_TOKEN}", "${MAI_WEB_TOKN}", "web.token: the variable MAI_WEB_TOKN is not set, set it before the start: export MAI_WEB_TOKN=…"),
         ("${MAI_WEB_TOKEN}", "${MAI_WEB_TOKEN", "web.token: has a ${ without its name and }, write ${NAME}"),
     ],
@@ -383,6 +396,26 @@ def test_a_version_changes_with_the_file_the_catalogue_and_the_voice() -> None:
     ]
     assert len({same, *others}) == 4
     assert version_of(CAMPAIGN.encode(), CATALOGUE, elsewhere) == same
+
+
+def test_a_list_that_is_missing_or_wrong_is_said_once() -> None:
+    start, end = CAMPAIGN.index("offers:"), CAMPAIGN.index("script:")
+    said = _said(CAMPAIGN[:start] + "offers: [C90N, FD50]\n" + CAMPAIGN[end:])
+    assert said[0] == "9: offers: is a list, write its entries below it"
+    start, end = CONFIG_TEXT.index("trunks:"), CONFIG_TEXT.index("# One row for each SMPP bind.")
+    answer = parse_config(CONFIG_TEXT[:start] + "trunks: []\n" + CONFIG_TEXT[end:], "config.yaml", ENV)
+    assert isinstance(answer, list)
+    assert [f"{problem.key}: {problem.wrong}" for problem in answer] == ["trunks: is an empty list"]
+
+
+@pytest.mark.parametrize("text", ["5s", "90s", "15m", "24h", "36h", "7d", "300ms", "1500ms", "0s"])
+def test_a_duration_is_written_back_as_the_same_length(text: str) -> None:
+    assert duration(duration_text(duration(text))) == duration(text)
+
+
+@pytest.mark.parametrize(("text", "written"), [("60s", "1m"), ("0m", "0s"), ("90s", "90s"), ("48h", "2d")])
+def test_a_duration_is_written_in_the_largest_unit_that_fits(text: str, written: str) -> None:
+    assert duration_text(duration(text)) == written
 
 
 _LINES = CAMPAIGN.split("\n")
