@@ -46,7 +46,6 @@ class ManagedNode:
         self.node = node
         self.folder = (run_dir / "asterisk" / node.name).resolve()
         self._config, self._asterisk = config, asterisk
-        self._child: subprocess.Popen[bytes] | None = None
         self._log = log("asterisk").bind(node=node.name)
 
     async def start(self) -> Literal["started", "adopted", "reloaded"]:
@@ -86,7 +85,7 @@ class ManagedNode:
                 await _ended(found.pid)
                 if asyncio.get_running_loop().time() - lived > _AGAIN_MOST_S:
                     again_s = _AGAIN_FIRST_S
-                self._reap()
+                _reap(found.pid)
                 self._log.error("Asterisk ended by itself, starting it again", pid=found.pid, again_s=again_s)
             await asyncio.sleep(again_s)
             again_s = min(again_s * 2, _AGAIN_MOST_S)
@@ -109,7 +108,7 @@ class ManagedNode:
                 self._log.warning("Asterisk did not stop in time, killing it", pid=found.pid)
                 os.kill(found.pid, signal.SIGKILL)
                 await _ended(found.pid)
-        self._reap()
+        _reap(found.pid)
         self._note_path.unlink(missing_ok=True)
         return True
 
@@ -159,26 +158,25 @@ class ManagedNode:
 
     def _spawn(self, made: dict[str, str]) -> int:
         written = write(made, self.folder)
-        with (self.folder / "log" / "console.log").open("ab") as console:
-            self._child = subprocess.Popen(
-                [*self._needed().command, "-f", "-C", str(self._conf)],
-                stdin=subprocess.DEVNULL,
-                stdout=console,
-                stderr=console,
-                cwd=self.folder,
-                start_new_session=True,
-            )
-        pid = self._child.pid
+        command = [*self._needed().command, "-f", "-C", str(self._conf)]
+        console, appending = str(self.folder / "log" / "console.log"), os.O_WRONLY | os.O_CREAT | os.O_APPEND
+        # Not subprocess.Popen: this process is meant to be left running, which Popen takes for a leak.
+        pid = os.posix_spawnp(
+            command[0],
+            command,
+            os.environ,
+            file_actions=[
+                (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+                (os.POSIX_SPAWN_OPEN, 1, console, appending, 0o600),
+                (os.POSIX_SPAWN_DUP2, 1, 2),
+            ],
+            setsid=True,
+        )
         note = _Note(pid, _started_at(pid), written)
         fresh = self._note_path.with_suffix(".new")
         fresh.write_text(json.dumps(asdict(note)))
         fresh.replace(self._note_path)
         return pid
-
-    def _reap(self) -> None:
-        if self._child is not None:
-            with suppress(subprocess.TimeoutExpired):
-                self._child.wait(timeout=1)
 
     async def _ready(self, pid: int) -> None:
         """Returns when ARI answers with our password. While Asterisk boots it says 404 and then 503."""
@@ -204,7 +202,7 @@ class ManagedNode:
             ) from None
         finally:
             gone.cancel()
-        self._reap()
+        _reap(pid)
         raise AsteriskTrouble(f"Asterisk {self.node.name} ended at start: {self._last_words()}")
 
     def _last_words(self) -> str:
@@ -283,3 +281,9 @@ async def _ended(pid: int) -> None:
     finally:
         loop.remove_reader(descriptor)
         os.close(descriptor)
+
+
+def _reap(pid: int) -> None:
+    """Take the exit status of a process that has ended, if it was our child; else its parent does."""
+    with suppress(ChildProcessError):
+        os.waitpid(pid, os.WNOHANG)

@@ -8,6 +8,7 @@ import hashlib
 import json
 import re
 from dataclasses import dataclass
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -60,7 +61,7 @@ res_ari res_ari_model res_ari_applications res_ari_asterisk res_ari_channels res
 res_ari_playbacks
 app_stasis
 """
-_SYNTAX = re.compile(r"[\x00-\x1f\x7f;\[\]\"\\]|\$[{\[]|\A[>\s]|\s\Z")
+_SYNTAX = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029;\[\]\"\\]|\$[{\[]|\A[>\s]|\s\Z")
 _IPV6 = re.compile(r"\[[0-9a-fA-F:]+\](:[0-9]{1,5})?\Z")
 
 
@@ -97,6 +98,15 @@ def render(config: Config, node: Node, folder: Path, asterisk: Installed | None)
     Raises BadAsteriskConfig with one sentence.
     """
     values = _values(config, node, folder, asterisk)
+    made = {f"{name}.conf": "; Nothing set: the defaults hold.\n" for name in _EMPTY}
+    for name in _TEMPLATES:
+        if name != "asterisk" or asterisk:
+            made[f"{name}.conf"] = _environment().get_template(f"{name}.conf.j2").render(values)
+    return made
+
+
+@cache
+def _environment() -> ImmutableSandboxedEnvironment:
     environment = ImmutableSandboxedEnvironment(
         loader=jinja2.FunctionLoader(lambda name: files("dialplan").joinpath(name).read_text("utf-8")),
         undefined=jinja2.StrictUndefined,
@@ -106,11 +116,7 @@ def render(config: Config, node: Node, folder: Path, asterisk: Installed | None)
         keep_trailing_newline=True,
     )
     environment.filters |= {"secret": _secret, "host": _host, "literal": Markup}
-    made = {f"{name}.conf": "; Nothing set: the defaults hold.\n" for name in _EMPTY}
-    for name in _TEMPLATES:
-        if name != "asterisk" or asterisk:
-            made[f"{name}.conf"] = environment.get_template(f"{name}.conf.j2").render(values)
-    return made
+    return environment
 
 
 def write(made: dict[str, str], folder: Path) -> str:

@@ -21,8 +21,8 @@ from core.config import Config, Node
 from core.outcomes import Outcome
 from core.phone import CallEnded, Decision
 from core.speech import Line
-from runtime.asterisk import ROOT, ManagedNode
-from runtime.asterisk_files import Installed, installed
+from runtime.asterisk import ManagedNode
+from runtime.asterisk_files import ROOT, Installed, installed
 from tests.asterisk.callee import Callee
 
 PASSWORD = "a-password-of-tests"
