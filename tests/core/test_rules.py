@@ -438,7 +438,13 @@ def test_vip_internal_and_duty_numbers_get_no_advertising(flag: str) -> None:
 
 def test_unknown_flags_and_exclusion_lists_say_no() -> None:
     """O3: what a base without flags cannot tell, and the lists of `mai import exclusions`."""
-    assert says_no(ask(facts(subscriber=subscriber(flags=None)))) == ["O3"]
+    unknown = ask(facts(subscriber=subscriber(flags=None)))
+    assert says_no(unknown) == ["O3"]
+    assert unknown.no is not None
+    assert unknown.no.reason.startswith("The subscriber's flags are unknown")
+    vip = ask(facts(subscriber=subscriber(flags=frozenset({"vip"})))).no
+    assert vip is not None
+    assert vip.reason.startswith("Flagged vip")
     answer = ask(facts(excluded="complained"))
     assert says_no(answer) == ["O3"]
     assert answer.no is not None
@@ -453,7 +459,7 @@ def test_a_paused_programme_starts_no_call_and_holds_advertising() -> None:
         answer = ask(known, channel=channel)
         assert says_no(answer) == ["pause"]
         assert answer.no is not None
-        assert answer.no.again is not None
+        assert answer.no.again == TEN + timedelta(seconds=60)
     assert ask(known, channel="sms", class_="transactional").allowed
 
 
