@@ -3,19 +3,22 @@
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 _ROOT = Path(__file__).resolve().parents[2]
 
 
 def programs() -> Path | None:
-    """The folder of initdb, postgres and pg_ctl: `make postgresql`'s, or the machine's own; None: neither."""
+    """The folder of initdb and postgres: `make postgresql`'s, or the machine's own; None: neither."""
     places = [_ROOT / ".asterisk/bin", *sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)]
-    wanted = ("initdb", "postgres", "pg_ctl")
+    wanted = ("initdb", "postgres")
     return next((place for place in places if all((place / name).exists() for name in wanted)), None)
 
 
@@ -29,36 +32,52 @@ def _as_user() -> dict[str, object]:
 
 @contextmanager
 def running(place: Path) -> Iterator[str]:
-    """A running server; yields the address of its folder's socket as a URL with `{name}` for the database."""
+    """A running server, our own child; yields its address as a URL with `{name}` for the database."""
     folder = Path(tempfile.mkdtemp(prefix="mai-pg-"))
     user = _as_user()
     if user:
         shutil.chown(folder, "nobody")
-
-    def run(*command: str) -> None:
-        done = subprocess.run(
-            command,
+    data = str(folder / "data")
+    try:
+        made = subprocess.run(  # type: ignore[call-overload]
+            [place / "initdb", "-D", data, "-U", "mai", "-A", "trust", "-E", "UTF8", "--locale=C", "-N"],
             cwd=folder,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
+            capture_output=True,
             text=True,
             check=False,
             **user,
-        )  # type: ignore[call-overload]
-        if done.returncode:
-            raise RuntimeError(f"{' '.join(command)} failed:\n{done.stdout}")
-
-    data = str(folder / "data")
-    try:
-        run(str(place / "initdb"), "-D", data, "-U", "mai", "-A", "trust", "-E", "UTF8", "--locale=C", "-N")
-        settings = (
-            f"-c listen_addresses='' -c unix_socket_directories={folder} -c fsync=off -c max_connections=50"
         )
-        pg_ctl = str(place / "pg_ctl")
-        run(pg_ctl, "-D", data, "-l", str(folder / "log"), "-w", "-t", "60", "-o", settings, "start")
-        try:
+        if made.returncode:
+            raise RuntimeError(f"initdb failed: {made.stdout}{made.stderr}")
+        settings = (
+            "listen_addresses=",
+            f"unix_socket_directories={folder}",
+            "fsync=off",
+            "max_connections=50",
+        )
+        command = [place / "postgres", "-D", data, *(part for each in settings for part in ("-c", each))]
+        with _started(command, folder, user):
             yield f"postgresql://mai@/{{name}}?host={folder}"
-        finally:
-            run(pg_ctl, "-D", data, "-w", "-m", "immediate", "stop")
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _started(command: list[Any], folder: Path, user: dict[str, object]) -> Iterator[None]:
+    """From "ready to accept connections" in its log until it has been told to go, without ceremony."""
+    server = subprocess.Popen(command, cwd=folder, stderr=subprocess.PIPE, text=True, **user)  # type: ignore[call-overload]
+    with server, server.stderr as log:
+        said = []
+        for line in log:
+            said.append(line)
+            if "ready to accept connections" in line:
+                break
+        else:
+            raise RuntimeError(f"PostgreSQL did not start: {''.join(said)}")
+        reading = threading.Thread(target=log.read)  # the pipe must not fill up
+        reading.start()
+        try:
+            yield
+        finally:
+            server.send_signal(signal.SIGQUIT)
+            reading.join()
