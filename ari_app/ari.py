@@ -217,26 +217,32 @@ class Ari:
         except ValueError:
             self._log.warning("an event that is not JSON", text=text[:80])
             return ""
-        channel = channel_of(event)
-        if channel in self._queues:
+        channel, kind = channel_of(event), _field(event, "type")
+        if channel in self._queues and isinstance(kind, str):
             self._queues[channel].put_nowait(event)
-        return str(event.get("type", ""))
+        return str(kind)
 
     def _tell_all(self, what: Literal["Lost", "Reconnected"]) -> None:
         for queue in self._queues.values():
             queue.put_nowait({"type": what})
 
 
-def channel_of(event: Event) -> str | None:
+def channel_of(event: Any) -> str | None:
     """Which channel an event is about: its channel, a Dial's called side, a playback's target."""
+    if not isinstance(event, dict):
+        return None
     if event.get("type") == "Dial":
-        found = (event.get("peer") or {}).get("id")
+        found = _field(event.get("peer"), "id")
     elif "playback" in event:
-        kind, _, found = str(event["playback"].get("target_uri", "")).partition(":")
+        kind, _, found = str(_field(event["playback"], "target_uri")).partition(":")
         found = found if kind == "channel" else None
     else:
-        found = (event.get("channel") or {}).get("id")
+        found = _field(event.get("channel"), "id")
     return found if isinstance(found, str) else None
+
+
+def _field(of: Any, name: str) -> Any:
+    return of.get(name) if isinstance(of, dict) else None
 
 
 def _message(text: str) -> str:

@@ -84,7 +84,9 @@ class AriCall:
         journal: Journal,
         media: Callable[[str], Path],
         clock: Callable[[], datetime],
+        margin_s: float = _MARGIN_S,
     ) -> None:
+        self._margin_s = margin_s
         self.report = CallReport()
         self.handed_over = False
         self.decision: Decision | None = None
@@ -102,7 +104,7 @@ class AriCall:
         Raises CallEnded: busy, no_answer …; failed when nothing was dialled; unknown when nobody can know.
         """
         await self._create()
-        until = _now() + self._dialling.ring.total_seconds() + _MARGIN_S
+        until = _now() + self._dialling.ring.total_seconds() + self._margin_s
         while self.report.answered_at is None:
             event = await self._event(until)
             if event is None:
@@ -161,7 +163,7 @@ class AriCall:
             return
         try:
             await self._ari.request("DELETE", "channels", self._dialling.channel)
-            until = _now() + _MARGIN_S
+            until = _now() + self._margin_s
             while self._ari.state == "connected" and await self._event(until) is not None:
                 pass
         except (CallEnded, AriError, AriAway):
@@ -214,7 +216,7 @@ class AriCall:
 
     async def _drain(self, why: str) -> NoReturn:
         """The channel is gone: its last events say how. Raises CallEnded."""
-        until = _now() + _MARGIN_S
+        until = _now() + self._margin_s
         while await self._event(until) is not None:
             pass
         await self._abandon(why)
@@ -236,7 +238,7 @@ class AriCall:
         except TimeoutError:
             return None
         kind = event["type"]
-        if kind == "ChannelDtmfReceived" and event["digit"] in KEYS:
+        if kind == "ChannelDtmfReceived" and event["digit"] in tuple(KEYS):
             self._kept.append(event["digit"])
             self.report.keys.append((event["digit"], self._clock()))
         elif kind == "ChannelHangupRequest" and self._hangup is None:
@@ -291,7 +293,7 @@ class AriCall:
     async def _play(self, line: Line, stop_on_key: bool) -> None:
         """Play one line to its end, or to the first key."""
         paths = [self._media(piece) for piece in line.pieces]
-        until = _now() + sum(_seconds(path) for path in paths) + _MARGIN_S
+        until = _now() + sum(_seconds(path) for path in paths) + self._margin_s
         self._prompts += 1
         id_ = f"{self._dialling.channel}-p{self._prompts}"
         asked, began = await self._ask_to_play(id_, paths), False
@@ -337,7 +339,7 @@ class AriCall:
                 raise
         except AriAway as error:
             await self._abandon(str(error))
-        until = _now() + _MARGIN_S
+        until = _now() + self._margin_s
         while (event := await self._event(until)) is not None:
             if event["type"] == "PlaybackFinished" and event["playback"]["id"] == id_:
                 return

@@ -1,0 +1,148 @@
+"""Does the connection to Asterisk hold against what a server may do? Against a fake that misbehaves."""
+
+from typing import Any
+
+import pytest
+from aiohttp import web
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ari_app.ari import Ari, AriAway, AriError, Events, channel_of
+from tests.ari_app.fake_ari import fake_ari
+
+
+def about(channel: str, kind: str = "StasisStart") -> dict[str, Any]:
+    return {"type": kind, "channel": {"id": channel}}
+
+
+async def until(events: Events, kind: str) -> list[str]:
+    """The kinds of all events up to this one."""
+    seen: list[str] = []
+    while kind not in seen:
+        seen.append((await events.get())["type"])
+    return seen
+
+
+async def test_events_go_to_who_listens_to_their_channel_and_nowhere_else() -> None:
+    async with fake_ari() as fake, Ari(fake.url, "u", "p") as ari:
+        await ari.ready(5)
+        with ari.listen("one") as one, ari.listen("two") as two:
+            await fake.send(
+                about("two"),
+                about("nobody"),
+                {"type": "Dial", "peer": {"id": "one"}, "caller": {"id": "two"}},
+                {"type": "PlaybackStarted", "playback": {"id": "p", "target_uri": "channel:one"}},
+                about("one", "last"),
+                about("two", "last"),
+            )
+            assert await until(one, "last") == ["Dial", "PlaybackStarted", "last"]
+            assert await until(two, "last") == ["StasisStart", "last"]
+
+
+async def test_what_is_no_event_of_ours_is_ignored() -> None:
+    """An event that is unknown, empty, or no JSON at all does not end the connection."""
+    async with fake_ari() as fake, Ari(fake.url, "u", "p") as ari:
+        await ari.ready(5)
+        with ari.listen("one") as one:
+            await fake.send("{", "", "[]", "7", '{"type": null, "channel": null}', '{"playback": 3}')
+            await fake.send({"type": "FromTheFuture", "channel": "one"}, about("one", "last"))
+            assert await until(one, "last") == ["last"]
+        assert fake.connections == 1
+
+
+async def test_a_lost_websocket_comes_back_and_every_listener_is_told() -> None:
+    """DESIGN §3: events of the gap are lost, so each call asks what is left of it."""
+    async with fake_ari() as fake, Ari(fake.url, "u", "p") as ari:
+        await ari.ready(5)
+        with ari.listen("one") as one, ari.listen("two") as two:
+            await fake.drop()
+            await fake.connected(2)
+            await ari.ready(5)
+            await fake.send(about("one", "after"), about("two", "after"))
+            assert await until(one, "after") == ["Lost", "Reconnected", "after"]
+            assert await until(two, "after") == ["Lost", "Reconnected", "after"]
+
+
+async def test_who_began_to_listen_in_the_gap_is_told_of_the_reconnect_too() -> None:
+    async with fake_ari() as fake, Ari(fake.url, "u", "p") as ari:
+        await ari.ready(5)
+        await fake.drop()
+        await ari.until("away")
+        with ari.listen("late") as late:
+            assert await until(late, "Reconnected") == ["Reconnected"]
+
+
+async def test_a_refusal_carries_its_status_and_what_asterisk_said() -> None:
+    def refuse(*_: object) -> web.Response:
+        return web.json_response({"message": "Channel not found"}, status=404)
+
+    async with fake_ari(refuse) as fake, Ari(fake.url, "u", "p") as ari:
+        with pytest.raises(AriError, match="404 Channel not found") as refused:
+            await ari.request("GET", "channels", "gone")
+    assert refused.value.status == 404
+
+
+@pytest.mark.parametrize(("body", "status"), [("<html>", 200), ("<html>", 500), ("", 503), ("[1]", 400)])
+async def test_an_answer_that_is_no_json_is_an_error_and_no_crash(body: str, status: int) -> None:
+    async with (
+        fake_ari(lambda *_: web.Response(text=body, status=status)) as fake,
+        Ari(fake.url, "u", "p") as ari,
+    ):
+        with pytest.raises(AriError) as refused:
+            await ari.request("GET", "channels")
+    assert refused.value.status == status
+
+
+async def test_a_request_that_is_not_answered_ends_at_its_deadline() -> None:
+    """Every request has a deadline; it may have reached Asterisk, so its effect is not known."""
+    async with fake_ari() as fake, Ari(fake.url, "u", "p", deadline_s=0.2) as ari:
+        fake.answering.clear()
+        with pytest.raises(AriAway) as away:
+            await ari.request("POST", "channels", "create")
+    assert away.value.sent
+
+
+async def test_a_refused_connection_says_that_nothing_was_sent() -> None:
+    async with fake_ari() as fake:
+        url = fake.url
+    async with Ari(url, "u", "p") as ari:
+        with pytest.raises(AriAway) as away:
+            await ari.request("POST", "channels", "create")
+    assert not away.value.sent
+
+
+async def test_a_part_of_a_path_cannot_become_another_path() -> None:
+    """An id with a slash or a question mark stays one part."""
+    async with fake_ari(lambda *_: web.json_response([])) as fake, Ari(fake.url, "u", "p") as ari:
+        await ari.request("GET", "channels", "../asterisk?x=1#y/z")
+        assert fake.asked == [("GET", "/ari/channels/..%2Fasterisk%3Fx=1%23y%2Fz")]
+
+
+async def test_two_calls_cannot_listen_to_one_channel() -> None:
+    async with fake_ari() as fake, Ari(fake.url, "u", "p") as ari:
+        with ari.listen("one"), pytest.raises(ValueError, match="listened to already"), ari.listen("one"):
+            pass
+        with ari.listen("one"):  # free again
+            pass
+
+
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["type", "channel", "id", "playback", "target_uri", "peer"])
+            | st.text(max_size=3),
+            inner,
+            max_size=4,
+        )
+    ),
+    max_leaves=10,
+)
+
+
+@given(_JSON)
+def test_no_json_whatever_breaks_the_dispatch(event: Any) -> None:
+    """For every JSON value: a channel's id or None, never an exception."""
+    found = channel_of(event)
+    assert found is None or isinstance(found, str)

@@ -1,0 +1,145 @@
+"""Does a call end when Asterisk does not keep its word? AriCall against a fake that goes silent or too fast."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from ari_app.ari import Ari
+from ari_app.call import AriCall, Dialling
+from core.outcomes import Outcome
+from core.phone import CallEnded, Decision
+from core.speech import Line
+from tests.ari_app.fake_ari import Answers, FakeAri, fake_ari
+
+LINE = Line("hello", ("hello",))
+START = {"type": "StasisStart", "channel": {"id": "c1"}}
+UP = {"type": "ChannelStateChange", "channel": {"id": "c1", "state": "Up"}}
+
+
+class Forgetful:
+    """A journal that commits nothing."""
+
+    async def rang(self, at: datetime) -> None: ...
+
+    async def up(self, at: datetime) -> None: ...
+
+    async def decide(self, decision: Decision) -> None: ...
+
+
+@asynccontextmanager
+async def call_over(
+    folder: Path, answers: Answers = lambda *_: None
+) -> AsyncIterator[tuple[FakeAri, AriCall]]:
+    (folder / "hello.wav").write_bytes(b"")
+    what = Dialling("c1", "PJSIP/0@t", "090", timedelta(seconds=0), timedelta(minutes=1), "0901234567")
+    async with fake_ari(answers) as fake, Ari(fake.url, "u", "p", deadline_s=2) as ari:
+        await ari.ready(5)
+        with ari.listen("c1") as events:
+
+            def media(piece: str) -> Path:
+                return folder / f"{piece}.wav"
+
+            call = AriCall(ari, events, what, Forgetful(), media, lambda: datetime.now(UTC), margin_s=0.2)
+            yield fake, call
+
+
+def playback(kind: str, state: str = "done") -> dict[str, Any]:
+    return {
+        "type": f"Playback{kind}",
+        "playback": {"id": "c1-p1", "state": state, "target_uri": "channel:c1"},
+    }
+
+
+async def answered(fake: FakeAri, call: AriCall) -> None:
+    await fake.send(START, UP)
+    await call.dial()
+
+
+async def ended(doing: Callable[[], Any]) -> Outcome:
+    with pytest.raises(CallEnded) as over:
+        await doing()
+    return over.value.outcome
+
+
+async def test_a_prompt_that_never_ends_is_given_up_and_the_call_hung_up(tmp_path: Path) -> None:
+    """ARI reports a playback that fails in no usable way: every wait has a deadline."""
+    async with call_over(tmp_path) as (fake, call):
+        await answered(fake, call)
+        assert await ended(lambda: call.say(LINE)) is Outcome.UNKNOWN
+        assert fake.asked[-1] == ("DELETE", "/ari/channels/c1")
+
+
+async def test_a_prompt_may_be_finished_before_it_was_seen_to_start(tmp_path: Path) -> None:
+    async with call_over(tmp_path) as (fake, call):
+        await answered(fake, call)
+        await fake.send(playback("Finished"))
+        await call.say(LINE)
+        assert call.report.spoken == []
+
+
+async def test_an_event_that_comes_before_the_answer_to_its_request_is_not_lost(tmp_path: Path) -> None:
+    """StasisStart was processed before POST returned in 13 of 200 calls."""
+    async with call_over(tmp_path) as (fake, call):
+        fake.answering.clear()
+        dialling = asyncio.create_task(call.dial())
+        await fake.was_asked("POST", "/ari/channels/create")
+        await fake.send(START, UP)
+        fake.answering.set()
+        await dialling
+        assert call.report.answered_at is not None
+        assert ("POST", "/ari/channels/c1/dial") in fake.asked
+
+
+@pytest.mark.parametrize(("status", "outcome"), [(500, "failed"), (409, "failed"), (400, "failed")])
+async def test_a_call_that_asterisk_refuses_is_failed(tmp_path: Path, status: int, outcome: str) -> None:
+    async with call_over(tmp_path, lambda *_: web.json_response({"message": "no"}, status=status)) as (
+        _,
+        call,
+    ):
+        assert await ended(call.dial) == outcome
+
+
+async def test_a_call_whose_request_was_not_answered_is_unknown_and_is_ended(tmp_path: Path) -> None:
+    """R7: it may have rung, so it counts and is not tried again; the channel, if any, is ended."""
+    async with call_over(tmp_path) as (fake, call):
+        fake.answering.clear()
+        dialling = asyncio.create_task(call.dial())
+        await fake.was_asked("POST", "/ari/channels/create")
+        await fake.abort()
+        fake.answering.set()
+        assert await ended(lambda: dialling) is Outcome.UNKNOWN
+        await call.hang_up()
+        assert fake.asked[-1] == ("DELETE", "/ari/channels/c1")
+
+
+async def test_a_call_that_asterisk_forgets_at_the_ring_limit_is_unknown(tmp_path: Path) -> None:
+    async with call_over(tmp_path) as (fake, call):
+        await fake.send(START)
+        assert await ended(call.dial) is Outcome.UNKNOWN
+        assert fake.asked[-1] == ("DELETE", "/ari/channels/c1")
+
+
+async def test_a_key_that_is_none_is_not_taken(tmp_path: Path) -> None:
+    """A-D and rubbish in `digit` are no keys."""
+    async with call_over(tmp_path) as (fake, call):
+        await answered(fake, call)
+        for digit in ("A", "", "12", "#"):
+            await fake.send({"type": "ChannelDtmfReceived", "digit": digit, "channel": {"id": "c1"}})
+        assert await call.ask((), "#", timedelta(seconds=5)) == "#"
+        assert [key for key, _ in call.report.keys] == ["#"]
+
+
+async def test_a_hang_up_while_a_decision_is_committed_does_not_undo_it(tmp_path: Path) -> None:
+    """DESIGN §1.1: from the commit on nothing changes the outcome."""
+    async with call_over(tmp_path) as (fake, call):
+        await answered(fake, call)
+        await fake.send({"type": "ChannelDestroyed", "cause": 16, "channel": {"id": "c1"}})
+        assert await ended(lambda: call.ask((), "1", timedelta(seconds=5))) is Outcome.NO_KEY
+        await call.decide(Decision("refuse", "9"))
+        assert await ended(lambda: call.say(LINE)) is Outcome.REFUSED
