@@ -83,6 +83,13 @@ def test_a_cap_that_frees_at_night_waits_for_the_morning() -> None:
     assert (sending.do, sending.again) == ("wait", at("08:00:00", date(2026, 11, 24)))
 
 
+def test_of_two_reasons_to_wait_the_later_one_holds() -> None:
+    """O8: asked again when both may have ended, not every minute of a pause."""
+    sent = tuple(touch(TEN - timedelta(hours=20), "sms") for _ in range(3))
+    sending = gate(facts(history=sent, paused="An"))
+    assert (sending.again, sending.rule) == (TEN + timedelta(hours=4), "R7")
+
+
 def test_out_of_hours_it_waits_for_the_window_or_is_dropped() -> None:
     """O8: within its validity."""
     night = at("23:00:00")
@@ -121,7 +128,8 @@ def test_a_sender_whose_grant_ended_sends_nothing() -> None:
 @pytest.mark.parametrize("until", [END, None])
 def test_a_message_of_a_programme_that_is_not_loaded_waits(until: datetime | None) -> None:
     """R15: doubt is no contact; a transactional message does not need the programme."""
-    assert may_send(facts(), None, "advertising", "8989", until, TEN, LAW).do == "wait"
+    sending = may_send(facts(), None, "advertising", "8989", until, TEN, LAW)
+    assert (sending.do, sending.again) == ("wait", TEN + MINUTE)
     assert may_send(facts(), None, "transactional", "8989", until, TEN, LAW).do == "send"
 
 
