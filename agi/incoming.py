@@ -1,7 +1,8 @@
 """Who calls back, what were they offered, and may they come through? What the dialplan of 9090 asks (O15).
 
 dialplan/extensions.conf asks `/incoming` with the caller's number, the call's id and the number called; it reads
-OFFER_TEXT (what the agent sees as the caller's name) and BLOCKED (1: refused). `/ended` tells that the call is over.
+OFFER_TEXT (what the agent sees as the caller's name) and BLOCKED (1: refused). `/ended` tells that the call is over,
+and with which agent it was (empty: nobody answered).
 """
 
 import re
@@ -80,10 +81,13 @@ async def write_begun(app: App, request: Request, *, refused: bool) -> None:
 async def write_ended(app: App, request: Request) -> None:
     """The end of a call into the log; one that we never heard of begins and ends with it."""
     id_, number, now, at = call_id(request), caller_number(request.argument(0)), app.now(), wall()
+    agent = request.argument(3)[:40]
+    outcome = Outcome.TRANSFERRED if agent else Outcome.HUNG_UP
+    reason = f"agent {agent}" if agent else "no agent answered"
 
     def keep(tx: Tx) -> None:
         inbound.add_inbound(tx, call_id=id_, number=number, at=now, wall_at=at)
-        inbound.end_inbound(tx, call_id=id_, at=now, outcome=Outcome.TRANSFERRED)
+        inbound.end_inbound(tx, call_id=id_, at=now, outcome=outcome, reason=reason)
 
     await app.store.write(keep)
 

@@ -31,6 +31,10 @@ class Closed(AgiError):
     """The other side closed the connection."""
 
 
+class ClosedSilently(Closed):
+    """Closed between two lines."""
+
+
 class CommandRefused(AgiError):
     """Asterisk did not carry out a command: its code and what it said."""
 
@@ -63,11 +67,11 @@ class Session:
     async def request(self) -> Request | None:
         """The request; None: the connection was closed before a word (a port check). Raises AgiError."""
         fields: dict[str, str] = {}
-        for count in range(MOST_LINES):
+        for _ in range(MOST_LINES):
             try:
                 line = await self._line()
-            except Closed:
-                if count:
+            except ClosedSilently:
+                if fields:
                     raise
                 return None
             if not line:
@@ -127,7 +131,7 @@ class Session:
         except OSError as error:
             raise Closed("the connection broke") from error
         if not raw.endswith(b"\n"):
-            raise Closed("closed in the middle of a line" if raw else "closed")
+            raise Closed("closed in the middle of a line") if raw else ClosedSilently("closed")
         return raw.decode("utf-8", "replace").rstrip("\r\n")
 
 

@@ -17,7 +17,7 @@ ANSWER_S = 0.5
 #: Seconds that an `ended`, for which nobody waits, may take.
 _TELL_S = 2.0
 #: Connections beyond this are closed at once: the call goes on without us.
-_MOST_AT_ONCE = 200
+MOST_AT_ONCE = 200
 #: Seconds between looks for calls whose end nobody told.
 _LOOK_S = 60.0
 
@@ -47,7 +47,7 @@ class Server:
     async def connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection, from its first byte to its end."""
         task = asyncio.current_task()
-        if task is None or len(self._sessions) >= _MOST_AT_ONCE:
+        if task is None or len(self._sessions) >= MOST_AT_ONCE:
             writer.close()
             return
         self._sessions.add(task)

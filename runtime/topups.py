@@ -6,7 +6,7 @@ is kept as `invalid`, so that people can see it; a later one of that id that is 
 
 import re
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from core.facts import Event
 from core.numbers import BadNumber, subscriber_number
@@ -17,18 +17,27 @@ from store.triggers import Stored
 _ID = re.compile(r"[!-~]{1,64}\Z")
 #: Clocks differ a little; an event from further ahead is not believed.
 _AHEAD = timedelta(minutes=5)
+#: Years at the edge of the calendar cannot be put into another time zone.
+_EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 #: A larger top-up is a mistake of units.
 _MOST_DONG = 100_000_000
 FIELDS = ("id", "number", "amount", "at")
+#: What is wrong is repeated to its sender and kept in the log, at most this much of it.
+_MOST_SHOWN = 200
 
 
 class BadTopup(ValueError):
     """Not a top-up event: `field` is wrong, and `reason` says what would be right."""
 
     def __init__(self, field: str, reason: str) -> None:
-        super().__init__(f"{field}: {reason}")
-        self.field = field
-        self.reason = reason
+        self.field = _shown(field, 40)
+        self.reason = _shown(reason, _MOST_SHOWN)
+        super().__init__(f"{self.field}: {self.reason}")
+
+
+def _shown(text: str, most: int) -> str:
+    """Foreign text that every store, terminal and answer can hold: no NUL, no half of a surrogate pair."""
+    return "".join(letter if letter.isprintable() else "?" for letter in text[:most])
 
 
 def parse_topup(raw: Mapping[str, object], now: datetime) -> Event:
@@ -67,6 +76,8 @@ def _time(at: object, now: datetime) -> datetime:
         raise BadTopup("at", f"{at!r} is not a time with its offset, like 2026-11-21T09:00:00+07:00")
     if moment > now + _AHEAD:
         raise BadTopup("at", f"{at} is in the future: it is {now.isoformat(timespec='seconds')} here")
+    if moment < _EARLIEST:
+        raise BadTopup("at", f"{at} is before there were prepaid cards")
     return moment.astimezone(now.tzinfo)
 
 
@@ -93,7 +104,7 @@ async def _keep_invalid(app: App, raw: Mapping[str, object], error: BadTopup, no
             tx,
             id=id_,
             kind="topup",
-            number=number if isinstance(number, str) else "",
+            number=_shown(number, 40) if isinstance(number, str) else "",
             amount=whole,
             at=now,
             received_at=now,

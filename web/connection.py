@@ -4,13 +4,12 @@ import asyncio
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-#: Seconds from the connection, or from the last answer, to the end of the next request's header.
-HEADER_S = 10.0
-
 
 class Connection(H11Protocol):
     """uvicorn's connection that closes when no complete header came in time."""
 
+    #: Seconds from the connection, or from the last answer, to the end of the next request's header.
+    header_s = 10.0
     _waiting: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -29,7 +28,7 @@ class Connection(H11Protocol):
     def _wait_for_header(self) -> None:
         if self._waiting is not None:
             self._waiting.cancel()
-        self._waiting = self.loop.call_later(HEADER_S, self._close_unless_asked)
+        self._waiting = self.loop.call_later(self.header_s, self._close_unless_asked)
 
     def _close_unless_asked(self) -> None:
         if self.cycle is None or self.cycle.response_complete:

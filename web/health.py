@@ -25,7 +25,7 @@ def health(app: App) -> HTTPRouteHandler:
 
     @get("/health")
     async def health() -> Response[dict[str, Any]]:
-        parts = {name: says() for name, says in app.says.items()}
+        parts, speechless = _said(app)
         try:
             async with asyncio.timeout(_STORE_S):
                 alarms = [alarm.name for alarm in await app.store.read(settings.standing_alarms)]
@@ -38,8 +38,22 @@ def health(app: App) -> HTTPRouteHandler:
                 alarms=None,
                 parts=parts,
             )
-        failing = any(name.startswith(_FAILING) for name in alarms)
+        failing = speechless or any(name.startswith(_FAILING) for name in alarms)
         code = HTTPStatus.SERVICE_UNAVAILABLE if failing else HTTPStatus.OK
         return answer(code, status="failing" if failing else "ok", store="ok", alarms=alarms, parts=parts)
 
     return health
+
+
+def _said(app: App) -> tuple[dict[str, Any], bool]:
+    """What each part says of itself, and whether one could not: that hides no other's state."""
+    parts: dict[str, Any] = {}
+    speechless = False
+    for name, says in sorted(app.says.items()):
+        try:
+            parts[name] = says()
+        except Exception as error:
+            logger.exception("a part cannot say how it is", of=name)
+            parts[name] = {"error": type(error).__name__}
+            speechless = True
+    return parts, speechless

@@ -62,7 +62,8 @@ class Metrics:
 
         @get("/metrics")
         async def show() -> Response[bytes]:
-            return Response(await self._current(), media_type=CONTENT_TYPE_LATEST)
+            # As a header: of a media type Litestar would name the charset twice.
+            return Response(await self._current(), headers={"content-type": CONTENT_TYPE_LATEST})
 
         return show
 

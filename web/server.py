@@ -21,7 +21,7 @@ from web.topups import MOST_BYTES, Topups
 logger = log("web")
 
 #: More than this at once is answered with 503: a caller repeats, and the id makes that harmless.
-_MOST_AT_ONCE = 500
+MOST_AT_ONCE = 500
 #: Seconds that requests under way may take when the system stops.
 _FINISH_S = 5
 
@@ -105,6 +105,6 @@ def _config(routes: Litestar) -> uvicorn.Config:
         access_log=False,
         proxy_headers=False,
         server_header=False,
-        limit_concurrency=_MOST_AT_ONCE,
+        limit_concurrency=MOST_AT_ONCE,
         timeout_graceful_shutdown=_FINISH_S,
     )

@@ -47,7 +47,7 @@ class Topups:
 
         return topups
 
-    def _may_ask(self, connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
+    async def _may_ask(self, connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
         kind, _space, token = connection.headers.get("authorization", "").partition(" ")
         # Compared in constant time, so that the token cannot be felt out byte by byte.
         same = secrets.compare_digest(token.strip().encode("utf-8", "surrogateescape"), self._token)
