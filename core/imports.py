@@ -69,14 +69,17 @@ def _day(row: Row, column: str) -> str | None:
         raise BadRow(f"{column}: {text!r} is not a day; write it like 2024-03-31") from error
 
 
-def _words(row: Row, column: str) -> list[str]:
+def _words(row: Row, column: str) -> list[str] | None:
+    """None: the file has no such column, so it is not known; an empty cell says that there are none."""
+    if column not in row:
+        return None
     return sorted({word.strip() for word in row.get(column, "").split(";") if word.strip()})
 
 
 def subscriber_row(row: Row) -> dict[str, Any]:
     """A row of the subscribers base, as the list file keeps it. Only `number` is required."""
-    flags = _words(row, "flags")
-    if strange := sorted(set(flags) - FLAGS):
+    flags, packages = _words(row, "flags"), _words(row, "packages")
+    if strange := sorted(set(flags or ()) - FLAGS):
         raise BadRow(f"flags: {strange[0]!r} is not one of {', '.join(sorted(FLAGS))}")
     return {
         "number": _number(row),
@@ -94,8 +97,8 @@ def subscriber_row(row: Row) -> dict[str, Any]:
             for m in _MONTHS
         },
         "balance": _dong(row, "balance"),
-        "packages": ";".join(_words(row, "packages")),
-        "flags": ";".join(flags),
+        "packages": None if packages is None else ";".join(packages),
+        "flags": None if flags is None else ";".join(flags),
         "consent": row.get("consent") or None,
     }
 

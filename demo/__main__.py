@@ -24,10 +24,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from demo.judge import Verdict, judge, percentile
-from demo.world import ROOT, World, stop_system, world, write_lists
+from demo.world import ON_DO_NOT_CALL, ROOT, World, stop_system, world, write_lists
 from simulator.behaviours import ALWAYS_500, Programme, digits, sample_numbers
 
-console = Console()
+console = Console(width=None if sys.stdout.isatty() else 150)
 _LONGEST_S = 420.0
 #: After everything seems done: what should not come has this long to come.
 _QUIET_S = 6.0
@@ -69,7 +69,7 @@ def planned(topups: int) -> Plan:
 async def top_up(there: World, plan: Plan, per_second: float) -> None:
     """Send the top-ups at this rate; each must be stored (202)."""
     headers = {"Authorization": f"Bearer {there.token}"}
-    numbers = [n for n in plan.programmes if n not in plan.targets]
+    numbers = [*plan.smartphones, *plan.featurephones, ON_DO_NOT_CALL]
     began = time.monotonic()
     async with aiohttp.ClientSession(headers=headers) as session:
         for place, number in enumerate(numbers):
@@ -133,7 +133,7 @@ async def watch(there: World, plan: Plan, feeding: "asyncio.Task[None]") -> None
     with Live(console=console, refresh_per_second=4, transient=not console.is_terminal) as live:
         while time.monotonic() < until:
             left = still_open(there, plan)
-            bars.update(fed, completed=len(plan.topped_up_at))
+            bars.update(fed, completed=min(len(plan.topped_up_at), everyone - len(plan.targets)))
             bars.update(settled, completed=everyone - len(left))
             live.update(Group(bars, *live_lines(there)))
             if feeding.done():
@@ -221,7 +221,11 @@ def report(there: World, plan: Plan, found: list[Verdict]) -> None:
 
 def ringing_times(there: World, plan: Plan) -> list[float]:
     """Seconds from sending a top-up to its 180, for the numbers that rang; by the network's own clock."""
-    rang = {f"0{digits(c.number)}": c.ringing_at for c in reversed(there.network.records()) if c.ringing_at}
+    rang = {
+        f"0{digits(c.number)}": c.ringing_at
+        for c in reversed(there.network.records())
+        if c.role == "subscriber" and c.ringing_at
+    }
     return [rang[number].timestamp() - sent for number, sent in plan.topped_up_at.items() if number in rang]
 
 

@@ -27,7 +27,7 @@ _KINDS = {
     "missed": re.compile(r"\A\[QC\] .*bỏ lỡ cuộc gọi .*Tu choi QC soan TC gui 8989\Z", re.S),
     "offer": re.compile(r"\A\[QC\] .*bỏ lỡ đăng ký .*Tu choi QC soan TC gui 8989\Z", re.S),
     "thanks": re.compile(r"\AMobiFone chân thành cám ơn Quý khách đã đăng ký gói cước \w+ "),
-    "not_registered": re.compile(r"chưa thành công|chưa xác nhận được|không đủ|chưa được xác nhận"),
+    "not_registered": re.compile(r"chưa thành công|chua xac nhan duoc|không đủ"),
     "refusal_confirmed": re.compile(r"\AMobiFone da ghi nhan Quy khach tu choi nhan quang cao"),
     "link": re.compile(r"\ABộ TT&TT và Bộ Y tế .*https://www\.bluezone\.gov\.vn/taiapp", re.S),
 }

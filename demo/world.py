@@ -2,6 +2,7 @@
 
 import asyncio
 import csv
+import json
 import os
 import secrets
 import socket
@@ -23,6 +24,8 @@ from simulator.smsc import Smsc
 ROOT = Path(__file__).resolve().parent.parent
 MAI = Path(sys.executable).parent / "mai"
 AGENT = "agent1"
+#: Topped up like the others, and must not be called.
+ON_DO_NOT_CALL = "0912345671"
 
 
 @dataclass
@@ -116,7 +119,7 @@ async def world(folder: Path, *, ring_s: int, calls_per_second: float, channels:
         }
         sample["prompts"]["cache"] = os.path.relpath(ROOT / ".run" / "prompts", folder)
         config = folder / "config.yaml"
-        config.write_text(yaml.safe_dump(sample, allow_unicode=True, sort_keys=False), encoding="utf-8")
+        config.write_text(json.dumps(sample, ensure_ascii=False, indent=2, default=str), encoding="utf-8")
         yield World(
             folder=folder,
             config=config,
@@ -149,7 +152,10 @@ def write_lists(
     with (folder / "subscribers.csv").open("w", newline="", encoding="utf-8") as text:
         writer = csv.writer(text)
         writer.writerow(columns)
-        for device, numbers in (("smartphone", [*smartphones, *targets]), ("featurephone", featurephones)):
+        for device, numbers in (
+            ("smartphone", [*smartphones, *targets, ON_DO_NOT_CALL]),
+            ("featurephone", featurephones),
+        ):
             for number in numbers:
                 row = [
                     number,
@@ -165,7 +171,7 @@ def write_lists(
                     "phiếu yêu cầu 2026",
                 ]
                 writer.writerow(row)
-    (folder / "dnc.csv").write_text("number,channel\n0900000000,both\n", encoding="utf-8")
+    (folder / "dnc.csv").write_text(f"number,channel\n{ON_DO_NOT_CALL},both\n", encoding="utf-8")
     (folder / "targets.csv").write_text("number\n" + "".join(f"{n}\n" for n in targets), encoding="utf-8")
 
 

@@ -1,5 +1,7 @@
 """Why is there no sound? An engine that does not speak, a piece that was not or could not be made."""
 
+_SHOWN = 20  #: failures that one error lists by name
+
 
 class CannotSpeak(Exception):
     """An engine that is not there, or a text that it cannot speak; the message says what would help."""

@@ -19,7 +19,6 @@ from prompts.lexicon import Lexicon
 from prompts.words import in_words
 
 _WORKERS = 2
-_SHOWN = 20  #: failures that one error lists by name
 #: Called after each piece: how many are done, of how many, and the piece.
 Progress = Callable[[int, int, str], None]
 

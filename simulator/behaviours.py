@@ -152,7 +152,7 @@ def _registration_sms(answer: PackageAnswer) -> tuple[Sms, ...]:
     if answer.fate == "refused":
         return ("not_registered",)
     if answer.fate == "unknown":
-        return ()  # nothing true can be said yet: an alarm, and people look
+        return ("not_registered",)  # told that it could not be confirmed; people look
     return ("thanks", "registered") if answer.message else ("thanks",)
 
 

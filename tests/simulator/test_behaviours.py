@@ -76,7 +76,7 @@ def test_a_bluezone_call_ends_as_the_number_demands(number: str, demand: Expecte
 
 
 def test_a_registration_whose_fate_stays_unknown_thanks_nobody() -> None:
-    demand = Expected("accepted", (("1", "unknown"),))
+    demand = Expected("accepted", (("1", "unknown"),), ("not_registered",))
     assert expected("0901234001", "topup-smartphone", ALWAYS_500) == demand
 
 
