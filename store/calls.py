@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, select, update
+from sqlalchemy import Row, bindparam, select, update
 
 from core.after_call import AfterCall
 from core.campaigns import Class
@@ -13,7 +13,7 @@ from core.phone import Decision
 from store import messages, numbers, registrations, triggers
 from store.schema import calls, contacts
 from store.times import moment, us, us_or_none
-from store.tx import Tx, word
+from store.tx import Tx, word, words
 
 NOTHING = AfterCall()  #: nothing follows
 
@@ -103,13 +103,16 @@ def _refuse(tx: Tx, call_id: str, at: datetime) -> None:
     numbers.refuse(tx, number=number, at=at, via="key", ref=call_id)
 
 
+_ENDING = select(calls).where(calls.c.id == bindparam("call_id")).with_for_update()
+
+
 def finish(tx: Tx, ended: Ended, after: AfterCall, *, now: datetime) -> bool:
     """Write the end of an attempt and what follows it, in one transaction, once.
 
     False: the call is done already, and nothing is changed. Raises LookupError for no such call, ValueError
     when the outcome contradicts a decision that was committed (it outweighs how the call ended).
     """
-    row = tx.execute(select(calls).where(calls.c.id == ended.call_id).with_for_update()).one_or_none()
+    row = tx.execute(_ENDING, {"call_id": ended.call_id}).one_or_none()
     if row is None:
         raise LookupError(f"there is no call {ended.call_id}")
     if row.state not in ("dialing", "up"):
@@ -162,7 +165,7 @@ def _end_contact(tx: Tx, row: Row[Any], ended: Ended, after: AfterCall) -> None:
     else:
         unknown = ended.outcome is Outcome.UNKNOWN
         values |= {"state": "unknown" if unknown else "done", "ended_at": us(ended.ended_at)}
-    running = contacts.c.state.in_([word("dialing"), word("up")])
+    running = contacts.c.state.in_(words("dialing", "up"))
     tx.execute(update(contacts).where(contacts.c.id == row.contact, running).values(values))
 
 
@@ -171,7 +174,7 @@ def open_calls(tx: Tx) -> tuple[OpenCall, ...]:
     chosen = (
         select(calls, contacts.c.version, contacts.c.attempts, contacts.c.pass_no)
         .select_from(calls.outerjoin(contacts, contacts.c.id == calls.c.contact))
-        .where(calls.c.state.in_([word("dialing"), word("up")]))
+        .where(calls.c.state.in_(words("dialing", "up")))
         .order_by(calls.c.started_at)
     )
     return tuple(_open_call(row) for row in tx.execute(chosen))

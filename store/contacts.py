@@ -4,13 +4,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, func, select, update
+from sqlalchemy import Row, bindparam, func, select, update
 
 from core.campaigns import Class
 from store import triggers
 from store.schema import calls, contacts
 from store.times import moment, us, us_or_none
-from store.tx import Tx, word
+from store.tx import Tx, word, words
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,20 @@ class NewCall:
     prompt_version: str | None = None
 
 
+# Built once: building a statement costs more than running it.
+_ONE = select(contacts).where(contacts.c.id == bindparam("contact"))
+_DUE = (
+    select(contacts)
+    .where(contacts.c.state == word("due"), contacts.c.programme == bindparam("programme"))
+    .where(contacts.c.pass_no == bindparam("pass_no"), contacts.c.due_at <= bindparam("now"))
+    .order_by(contacts.c.due_at)
+    .limit(bindparam("most"))
+)
+_EARLIEST = select(func.min(contacts.c.pass_no)).where(contacts.c.programme == bindparam("programme"))
+_EARLIEST_DUE = _EARLIEST.where(contacts.c.state == word("due"))
+_EARLIEST_RUNNING = _EARLIEST.where(contacts.c.state.in_(words("dialing", "up")))
+
+
 def plan(tx: Tx, new: NewContact, *, now: datetime) -> bool:
     """Write a contact as due. False: this id was planned before, and nothing is changed."""
     row = {
@@ -93,23 +107,16 @@ def due(
     first = _earliest_pass(tx, programme)
     if first is None or (first > 1 and not list_exhausted):
         return ()
-    chosen = (
-        select(contacts)
-        .where(contacts.c.state == word("due"), contacts.c.programme == programme)
-        .where(contacts.c.pass_no == first, contacts.c.due_at <= us(now))
-        .order_by(contacts.c.due_at)
-        .limit(limit)
-    )
-    return tuple(_contact(row) for row in tx.execute(chosen))
+    wanted = {"programme": programme, "pass_no": first, "now": us(now), "most": limit}
+    return tuple(_contact(row) for row in tx.execute(_DUE, wanted))
 
 
 def _earliest_pass(tx: Tx, programme: str) -> int | None:
     """The earliest pass that has an open contact. Two queries: each has its own partial index."""
-    earliest = select(func.min(contacts.c.pass_no)).where(contacts.c.programme == programme)
-    waiting = tx.execute(earliest.where(contacts.c.state == word("due"))).scalar()
+    waiting = tx.execute(_EARLIEST_DUE, {"programme": programme}).scalar()
     if waiting is None or waiting == 1:
         return None if waiting is None else 1
-    running = tx.execute(earliest.where(contacts.c.state.in_([word("dialing"), word("up")]))).scalar()
+    running = tx.execute(_EARLIEST_RUNNING, {"programme": programme}).scalar()
     return int(waiting if running is None else min(waiting, running))
 
 
@@ -134,7 +141,7 @@ def claim(tx: Tx, contact: str, call: NewCall, *, now: datetime) -> bool:
     )
     if tx.execute(taken).rowcount != 1:
         return False
-    row = tx.execute(select(contacts).where(contacts.c.id == contact)).one()
+    row = tx.execute(_ONE, {"contact": contact}).one()
     attempt = {
         "id": call.id,
         "direction": "out",
@@ -182,7 +189,7 @@ def postpone(tx: Tx, *, contact: str, due_at: datetime) -> bool:
 
 
 def one(tx: Tx, *, contact: str) -> Contact | None:
-    row = tx.execute(select(contacts).where(contacts.c.id == contact)).one_or_none()
+    row = tx.execute(_ONE, {"contact": contact}).one_or_none()
     return _contact(row) if row else None
 
 

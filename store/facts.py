@@ -3,7 +3,7 @@
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import exists, select
+from sqlalchemy import bindparam, literal_column, select
 
 from core.campaigns import Channel
 from core.facts import Event, Facts, Subscriber, Touch
@@ -11,7 +11,7 @@ from core.outcomes import Outcome
 from store import lists, settings
 from store.schema import calls, contacts, messages, numbers
 from store.times import moment, us
-from store.tx import Tx
+from store.tx import Tx, word, words
 
 #: R7 looks back 24 h, to the second; what lies a little before does no harm.
 HISTORY = timedelta(hours=25)
@@ -62,13 +62,42 @@ def subscriber(tx: Tx, *, number: str) -> Subscriber | None:
     return _subscriber(number, lists.look_up(tx, version, number=number))
 
 
-def _calls(tx: Tx, number: str, now: datetime) -> tuple[Touch, ...]:
-    chosen = select(calls).where(
-        calls.c.number == number,
-        calls.c.started_at > us(now - HISTORY),
-        calls.c.direction == "out",
+# The statements are built once: facts are read twice for every contact, and building costs more than running.
+_CALLS = (
+    select(calls.c.id, calls.c["class"], calls.c.programme, calls.c.started_at, calls.c.outcome)
+    .where(
+        calls.c.number == bindparam("number"),
+        calls.c.started_at > bindparam("since"),
+        calls.c.direction == word("out"),
         calls.c.keeps_slot,
     )
+    .order_by(calls.c.started_at)
+)
+_MESSAGES = (
+    select(messages.c.id, messages.c["class"], messages.c.programme, messages.c.sending_at)
+    .where(
+        messages.c.number == bindparam("number"),
+        messages.c.sending_at > bindparam("since"),
+        messages.c.state.in_(words(*_FELT)),
+        messages.c.id != bindparam("without"),
+    )
+    .order_by(messages.c.sending_at)
+)
+_REFUSED = select(numbers.c.refused_at).where(numbers.c.number == bindparam("number"))
+_CALLED_BEFORE = (
+    select(contacts.c.id)
+    .where(
+        contacts.c.number == bindparam("number"),
+        contacts.c.programme == bindparam("programme"),
+        contacts.c.attempts > 0,
+        contacts.c.id != bindparam("without"),
+    )
+    .limit(literal_column("1"))
+)
+
+
+def _calls(tx: Tx, number: str, now: datetime) -> tuple[Touch, ...]:
+    rows = tx.execute(_CALLS, {"number": number, "since": us(now - HISTORY)})
     return tuple(
         Touch(
             kind="voice",
@@ -78,17 +107,12 @@ def _calls(tx: Tx, number: str, now: datetime) -> tuple[Touch, ...]:
             outcome=Outcome(row.outcome) if row.outcome else None,
             ref=row.id,
         )
-        for row in tx.execute(chosen.order_by(calls.c.started_at))
+        for row in rows
     )
 
 
 def _messages(tx: Tx, number: str, now: datetime, without: str | None) -> tuple[Touch, ...]:
-    chosen = select(messages).where(
-        messages.c.number == number,
-        messages.c.sending_at > us(now - HISTORY),
-        messages.c.state.in_(_FELT),
-        messages.c.id != (without or ""),
-    )
+    wanted = {"number": number, "since": us(now - HISTORY), "without": without or ""}
     return tuple(
         Touch(
             kind="sms",
@@ -97,14 +121,17 @@ def _messages(tx: Tx, number: str, now: datetime, without: str | None) -> tuple[
             at=moment(row.sending_at),
             ref=row.id,
         )
-        for row in tx.execute(chosen.order_by(messages.c.sending_at))
+        for row in tx.execute(_MESSAGES, wanted)
     )
 
 
 def _refused_at(tx: Tx, number: str) -> datetime | None:
-    return moment(
-        tx.execute(select(numbers.c.refused_at).where(numbers.c.number == number)).scalar_one_or_none()
-    )
+    return moment(tx.execute(_REFUSED, {"number": number}).scalar_one_or_none())
+
+
+def _called_before(tx: Tx, number: str, programme: str, contact: str | None) -> bool:
+    wanted = {"number": number, "programme": programme, "without": contact or ""}
+    return tx.execute(_CALLED_BEFORE, wanted).first() is not None
 
 
 def _excluded(tx: Tx, found: dict[tuple[str, str], lists.InForce], number: str, programme: str) -> str | None:
@@ -113,16 +140,6 @@ def _excluded(tx: Tx, found: dict[tuple[str, str], lists.InForce], number: str, 
         if row is not None:
             return str(row[0] or "on the exclusion list")
     return None
-
-
-def _called_before(tx: Tx, number: str, programme: str, contact: str | None) -> bool:
-    called = exists().where(
-        contacts.c.number == number,
-        contacts.c.programme == programme,
-        contacts.c.attempts > 0,
-        contacts.c.id != (contact or ""),
-    )
-    return bool(tx.execute(select(called)).scalar())
 
 
 def row_of(known: Subscriber) -> dict[str, Any]:

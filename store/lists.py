@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import quote
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import bindparam, delete, func, literal_column, or_, select
 
 from core.facts import ListState
 from store import settings
@@ -191,13 +191,17 @@ def _remove_old(tx: Tx, built: Built) -> None:
     tx.execute(delete(lists).where(*old))
 
 
+_EVERY = select(lists).order_by(lists.c.version)
+_CONCERNING = _EVERY.where(
+    or_(lists.c.programme == literal_column("''"), lists.c.programme == bindparam("programme"))
+)
+
+
 def in_force(tx: Tx, *, programme: str | None = None) -> dict[tuple[str, str], InForce]:
     """The version in force of every list by (kind, programme); with `programme` those that concern it."""
-    chosen = select(lists).order_by(lists.c.version)
-    if programme is not None:
-        chosen = chosen.where(lists.c.programme.in_(("", programme)))
     found: dict[tuple[str, str], InForce] = {}
-    for row in tx.execute(chosen):
+    every = programme is None
+    for row in tx.execute(_EVERY) if every else tx.execute(_CONCERNING, {"programme": programme}):
         state = ListState(row.version, moment(row.imported_at), row.rows, row.rows_before)
         found[row.kind, row.programme] = InForce(row.kind, row.programme, row.file, state, row.source)
     return found

@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, and_, delete, exists, func, or_, select, update
+from sqlalchemy import Row, and_, bindparam, delete, exists, func, or_, select, update
 from sqlalchemy.orm import aliased
 
 from core.after_call import NewMessage
 from core.campaigns import Class
 from store.schema import message_parts, messages
 from store.times import moment, us, us_or_none
-from store.tx import Tx, word
+from store.tx import Tx, word, words
 
 #: A message that waits for another one (`after`) goes once that one is in one of these.
 SETTLED = ("accepted", "delivered", "failed", "unknown", "dropped")
@@ -76,6 +76,16 @@ def add(tx: Tx, new: NewMessage, *, now: datetime) -> bool:
     return True
 
 
+_BEFORE = aliased(messages)
+_WAITS = exists().where(_BEFORE.c.id == messages.c.after, _BEFORE.c.state.not_in(words(*SETTLED)))
+_DUE = (
+    select(messages)
+    .where(messages.c.state == word("due"), messages.c.due_at <= bindparam("now"), ~_WAITS)
+    .order_by(messages.c.due_at, messages.c.at, messages.c.id)
+    .limit(bindparam("most"))
+)
+
+
 def due(tx: Tx, *, now: datetime, limit: int, programmes_held: tuple[str, ...] = ()) -> tuple[Message, ...]:
     """Messages that may be looked at for sending now, in order within each number.
 
@@ -83,19 +93,12 @@ def due(tx: Tx, *, now: datetime, limit: int, programmes_held: tuple[str, ...] =
     ("*": all).
     The caller asks `may_send` for each and answers with mark_sending, postpone or drop in this transaction.
     """
-    before = aliased(messages)
-    waits = exists().where(before.c.id == messages.c.after, before.c.state.not_in(SETTLED))
-    chosen = (
-        select(messages)
-        .where(messages.c.state == word("due"), messages.c.due_at <= us(now), ~waits)
-        .order_by(messages.c.due_at, messages.c.at, messages.c.id)
-        .limit(limit)
-    )
+    chosen = _DUE
     if programmes_held:
         advertising = messages.c["class"] == "advertising"
         held = advertising if "*" in programmes_held else and_(advertising, _of(programmes_held))
         chosen = chosen.where(~held)
-    rows = tx.take(chosen, of=messages).all()
+    rows = tx.take(chosen, {"now": us(now), "most": limit}, of=messages).all()
     sent = _sent_parts(tx, [row.id for row in rows if row.parts is not None])
     return tuple(_message(row, sent.get(row.id, frozenset())) for row in rows)
 
@@ -109,7 +112,7 @@ def _sent_parts(tx: Tx, ids: list[str]) -> dict[str, frozenset[int]]:
         return {}
     rows = tx.execute(
         select(message_parts.c.message, message_parts.c.part).where(
-            message_parts.c.message.in_(ids), message_parts.c.state.in_(("accepted", "delivered"))
+            message_parts.c.message.in_(ids), message_parts.c.state.in_(words("accepted", "delivered"))
         )
     )
     found: dict[str, set[int]] = {}
@@ -205,7 +208,7 @@ def _fate_unknown(tx: Tx, which: Any, now: datetime, tries: int, reason: str) ->
     ):
         for id in ids:
             tx.execute(update(messages).where(messages.c.id == id).values(values))
-            still = message_parts.c.state.in_(("sending", "unknown"))
+            still = message_parts.c.state.in_(words("sending", "unknown"))
             parts = and_(message_parts.c.message == id, still)
             if ids is again:
                 tx.execute(delete(message_parts).where(parts))

@@ -3,11 +3,11 @@
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import bindparam, delete, select, update
 
 from store.schema import message_parts, messages, received
 from store.times import us
-from store.tx import Tx, word
+from store.tx import Tx, word, words
 
 PartState = Literal["sending", "accepted", "delivered", "failed", "unknown"]
 Receipt = Literal["delivered", "failed"]
@@ -23,6 +23,20 @@ def whole(parts: list[str], expected: int) -> PartState:
     return "delivered" if all(state == "delivered" for state in parts) else "accepted"
 
 
+# Built once: building a statement costs more than running it.
+_EARLY = select(received.c.id, received.c.status).where(
+    received.c.kind == word("receipt"),
+    received.c.state == word("unmatched"),
+    received.c.smsc_id.in_(bindparam("forms", expanding=True)),
+)
+_STATES = select(message_parts.c.state).where(message_parts.c.message == bindparam("message"))
+_WHOLE = (
+    select(messages.c.state, messages.c.parts, messages.c.accepted_at)
+    .where(messages.c.id == bindparam("message"))
+    .with_for_update()
+)
+
+
 def accepted(
     tx: Tx, *, message: str, part: int, smsc_id: str, at: datetime, forms: tuple[str, ...] = ()
 ) -> PartState | None:
@@ -33,12 +47,7 @@ def accepted(
     values = {"state": "accepted", "smsc_id": smsc_id, "at": us(at)}
     if not _set(tx, message, part, values, ("sending", "unknown")):
         return None
-    early = select(received.c.id, received.c.status).where(
-        received.c.kind == "receipt",
-        received.c.state == "unmatched",
-        received.c.smsc_id.in_((smsc_id, *forms)),
-    )
-    for row in tx.execute(early).all():
+    for row in tx.execute(_EARLY, {"forms": [smsc_id, *forms]}).all():
         if row.status is not None:
             _set(tx, message, part, {"state": row.status, "at": us(at)}, ("accepted",))
         tx.execute(update(received).where(received.c.id == row.id).values(state="done"))
@@ -71,7 +80,7 @@ def postponed(tx: Tx, *, message: str, part: int, due_at: datetime, reason: str)
     )
     if tx.execute(gone).rowcount != 1:
         return False
-    later = update(messages).where(messages.c.id == message, messages.c.state.in_(("sending", "due")))
+    later = update(messages).where(messages.c.id == message, messages.c.state.in_(words("sending", "due")))
     tx.execute(later.values(due_at=us(due_at), reason=reason))
     _due_when_answered(tx, message)
     return True
@@ -148,19 +157,18 @@ def _set(tx: Tx, message: str, part: int, values: dict[str, Any], before: tuple[
     which = (
         message_parts.c.message == message,
         message_parts.c.part == part,
-        message_parts.c.state.in_(before),
+        message_parts.c.state.in_(words(*before)),
     )
     return tx.execute(update(message_parts).where(*which).values(values)).rowcount == 1
 
 
 def _states(tx: Tx, message: str) -> list[str]:
-    chosen = select(message_parts.c.state).where(message_parts.c.message == message)
-    return [state for (state,) in tx.execute(chosen)]
+    return [row.state for row in tx.execute(_STATES, {"message": message})]
 
 
 def _derive(tx: Tx, message: str, at: datetime, reason: str | None = None) -> PartState:
     """Bring the message's state in line with its parts; who waited for it is woken."""
-    row = tx.execute(select(messages).where(messages.c.id == message).with_for_update()).one()
+    row = tx.execute(_WHOLE, {"message": message}).one()
     state = whole(_states(tx, message), row.parts or 1)
     values: dict[str, Any] = {"state": state}
     if state in ("accepted", "delivered"):

@@ -70,7 +70,7 @@ def claim_due(tx: Tx, *, now: datetime, limit: int) -> tuple[Registration, ...]:
         .order_by(registrations.c.due_at)
         .limit(limit)
     )
-    rows = tx.take(chosen, of=registrations).all()
+    rows = tx.take(chosen, {}, of=registrations).all()
     if rows:
         tx.execute(
             update(registrations)

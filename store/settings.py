@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, or_, select, update
+from sqlalchemy import bindparam, delete, or_, select, update
 
 from store.schema import alarms, pauses, settings
 from store.times import moment, us
@@ -80,8 +80,14 @@ def paused(tx: Tx) -> tuple[Pause, ...]:
     return tuple(Pause(row.programme, row.by, moment(row.at)) for row in rows)
 
 
+_PAUSED = (
+    select(pauses.c.by)
+    .where(or_(pauses.c.programme == bindparam("programme"), pauses.c.programme == ALL))
+    .order_by(pauses.c.at)
+)
+
+
 def paused_by(tx: Tx, *, programme: str) -> str | None:
     """Who paused this programme or all, in a sentence's words; None: it runs."""
-    chosen = select(pauses).where(or_(pauses.c.programme == programme, pauses.c.programme == ALL))
-    row = tx.execute(chosen.order_by(pauses.c.at).limit(1)).one_or_none()
+    row = tx.execute(_PAUSED, {"programme": programme}).first()
     return row.by if row else None

@@ -1,6 +1,7 @@
 """What does a function see that reads or writes the store? One transaction, the same on both engines."""
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -30,9 +31,12 @@ class Tx:
     def execute(self, statement: Executable, values: Any = None) -> CursorResult[Any]:
         return self.connection.execute(statement, values)
 
-    def take(self, rows: Select[Any], *, of: Table) -> CursorResult[Any]:
+    def take(self, rows: Select[Any], values: Mapping[str, Any], *, of: Table) -> CursorResult[Any]:
         """Select rows to work on: those that another program has taken are passed over. Readers just look."""
-        return self.execute(rows if self.reading else rows.with_for_update(skip_locked=True, of=of))
+        locked = (
+            rows if self.reading or not self.on_postgres else rows.with_for_update(skip_locked=True, of=of)
+        )
+        return self.execute(locked, dict(values))
 
     def wake(self, *kinds: Kind) -> None:
         """Wake who waits for these kinds, after the commit; nothing when this function fails."""
@@ -53,6 +57,7 @@ class Tx:
         return postgresql.insert(table) if self.on_postgres else sqlite.insert(table)
 
 
+@lru_cache(maxsize=256)
 def word(constant: str) -> Any:
     """One of our own state words as a literal in the SQL text.
 
@@ -63,5 +68,6 @@ def word(constant: str) -> Any:
     return literal_column(f"'{constant}'")
 
 
-def words(*constants: str) -> list[Any]:
-    return [word(each) for each in constants]
+@lru_cache(maxsize=256)
+def words(*constants: str) -> tuple[Any, ...]:
+    return tuple(word(each) for each in constants)
