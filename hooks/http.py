@@ -26,7 +26,9 @@ def _text(answer: dict[str, Any], key: str) -> str | None:
         return None
     if not isinstance(value, str):
         raise ValueError(f"{key} is not a text")
-    return value[:_MOST_CHARACTERS].strip() or None
+    # Line ends and control characters become spaces, and so does half of a surrogate pair, which no store can hold.
+    plain = "".join(letter if letter.isprintable() else " " for letter in value)
+    return " ".join(plain.split())[:_MOST_CHARACTERS] or None
 
 
 def read_answer(status: int, body: bytes) -> Answer:
@@ -45,8 +47,16 @@ def read_answer(status: int, body: bytes) -> Answer:
                 return Refused(_text(answer, "reason") or "no reason given", _text(answer, "message"))
             case other:
                 raise ValueError(f"status {other!r} is neither registered nor refused")
-    except ValueError as error:
-        return Unclear(f"HTTP {status}: {error}: {shown!r}")
+    except (ValueError, RecursionError) as error:
+        return Unclear(f"HTTP {status}: {str(error)[:200]}: {shown!r}")
+
+
+async def _body(answer: aiohttp.ClientResponse) -> bytes:
+    """The body to its end, or as much as an answer may be long. One `read(n)` gives only what has arrived so far."""
+    body = bytearray()
+    while len(body) < _MOST_BYTES and (piece := await answer.content.read(_MOST_BYTES - len(body))):
+        body += piece
+    return bytes(body)
 
 
 class HttpHook:
@@ -74,7 +84,7 @@ class HttpHook:
             raise RuntimeError("the hook is used outside its `async with`")
         try:
             async with self._session.request(method, url, allow_redirects=False, **what) as answer:
-                return answer.status, await answer.content.read(_MOST_BYTES)
+                return answer.status, await _body(answer)
         except TimeoutError:
             return Unclear(f"no answer within {self._settings.timeout_s:g} s")
         except aiohttp.ClientError as error:
