@@ -143,6 +143,11 @@ class Callee(asyncio.DatagramProtocol):
             self._arrived.clear()
             await self._arrived.wait()
 
+    async def arrived(self) -> None:
+        """The next INVITE."""
+        self._arrived.clear()
+        await self._arrived.wait()
+
     def response(self, request: str, code: int, *more: str, body: str = "") -> bytes:
         """A response to a request, with its Via, From, To, Call-ID and CSeq."""
         vias = re.findall(r"^Via: .*$", request, re.MULTILINE)

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from tests.asterisk.callee import Callee, answers
+from tests.asterisk.callee import Callee, Leg, answers
 from tests.asterisk.caller import Caller
 from tests.asterisk.conftest import World
 
@@ -164,3 +164,25 @@ async def test_what_a_caller_writes_as_his_number_stays_digits(world: World, cal
         assert (await callee.leg("an")).header("From").startswith("<sip:0901234@")
         assert await caller.final() == 200
         caller.bye()
+
+
+async def test_an_agents_phone_cannot_send_the_caller_elsewhere(world: World, callee: Callee) -> None:
+    """A phone that answers 302, plainly or naming a trunk, costs us no call; the queue goes on trying it."""
+    twice = asyncio.Event()
+    targets = ["sip:PJSIP%2F0909999999%40trunk-viettel@127.0.0.1", "sip:0909999999@127.0.0.1"]
+
+    async def redirects(leg: Leg) -> None:
+        leg.reply(302, f"Contact: <{targets.pop()}>" if targets else "Contact: <sip:x@127.0.0.1>")
+        if not targets:
+            twice.set()
+
+    callee.behaves["an"], callee.behaves["0909999999"] = redirects, answers(486)
+    async with Caller(world.sip) as caller:
+        caller.invite("9090", caller="0901234567")
+        await twice.wait()
+        caller_over = await caller.final()
+        while len(callee.legs) < 3:
+            await callee.arrived()
+        caller.bye()
+    assert caller_over == 200
+    assert {leg.number for leg in callee.legs} == {"an"}
