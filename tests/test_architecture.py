@@ -27,7 +27,7 @@ ALONE = {
     **{
         str(file.relative_to(HOUSE)): {"smpp"}
         for file in (HOUSE / "smpp").glob("*.py")
-        if file.name not in {"__init__.py", "gateway.py", "outbox.py", "inbound.py"}
+        if file.name not in {"__init__.py", "gateway.py", "outbox.py", "incoming.py"}
     },
 }
 
