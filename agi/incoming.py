@@ -2,7 +2,7 @@
 
 dialplan/extensions.conf asks `/incoming` with the caller's number, the call's id and the number called; it reads
 OFFER_TEXT (what the agent sees as the caller's name) and BLOCKED (1: refused). `/ended` tells that the call is over,
-and with which agent it was (empty: nobody answered).
+and with which agent it was (empty: nobody answered; left out: not told).
 """
 
 import re
@@ -81,9 +81,9 @@ async def write_begun(app: App, request: Request, *, refused: bool) -> None:
 async def write_ended(app: App, request: Request) -> None:
     """The end of a call into the log; one that we never heard of begins and ends with it."""
     id_, number, now, at = call_id(request), caller_number(request.argument(0)), app.now(), wall()
-    agent = request.argument(3)[:40]
-    outcome = Outcome.TRANSFERRED if agent else Outcome.HUNG_UP
-    reason = f"agent {agent}" if agent else "no agent answered"
+    agent, told = request.argument(3)[:40], len(request.arguments) > 3
+    outcome = Outcome.HUNG_UP if told and not agent else Outcome.TRANSFERRED
+    reason = (f"agent {agent}" if agent else "no agent answered") if told else None
 
     def keep(tx: Tx) -> None:
         inbound.add_inbound(tx, call_id=id_, number=number, at=now, wall_at=at)
