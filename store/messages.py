@@ -43,7 +43,7 @@ class Message:
     tries: int  #: times handed to an SMSC so far
     parts: int | None
     bind: str | None
-    sent_parts: frozenset[int] = frozenset()  #: of an earlier try, accepted: not to be sent again
+    sent_parts: frozenset[int] = frozenset()  #: of an earlier try, perhaps felt: not to be sent again
 
 
 def id_of(key: str) -> str:
@@ -108,13 +108,11 @@ def _of(programmes: tuple[str, ...]) -> Any:
 
 
 def _sent_parts(tx: Tx, ids: list[str]) -> dict[str, frozenset[int]]:
+    """Parts that were written before: accepted, or of a fate unknown. What is to be sent again has no row."""
     if not ids:
         return {}
-    rows = tx.execute(
-        select(message_parts.c.message, message_parts.c.part).where(
-            message_parts.c.message.in_(ids), message_parts.c.state.in_(words("accepted", "delivered"))
-        )
-    )
+    chosen = select(message_parts.c.message, message_parts.c.part).where(message_parts.c.message.in_(ids))
+    rows = tx.execute(chosen)
     found: dict[str, set[int]] = {}
     for row in rows:
         found.setdefault(row.message, set()).add(row.part)
@@ -131,7 +129,7 @@ def next_due_at(tx: Tx) -> datetime | None:
 def mark_sending(tx: Tx, *, id: str, parts: int, bind: str, at: datetime) -> bool:
     """due -> sending: the bytes may leave after the commit. False: it is not due any more (withdrawn, taken).
 
-    Parts that an earlier try had accepted stay as they are.
+    Parts that an earlier try had written stay as they are.
     """
     marked = update(messages).where(messages.c.id == id, messages.c.state == word("due"))
     values = {"state": "sending", "sending_at": us(at), "bind": bind, "parts": parts}

@@ -214,6 +214,20 @@ async def test_only_the_missing_part_is_sent_again(store: Store) -> None:
     assert await _state(store) == "accepted"
 
 
+async def test_a_written_part_of_unknown_fate_is_not_sent_with_the_unwritten_one(store: Store) -> None:
+    """Idea 6: the connection was lost between two parts."""
+
+    def run(tx: Tx) -> None:
+        _add(tx)
+        _send(tx, count=2)
+        parts.unknown(tx, message=OFFER, part=1, reason="connection lost", at=NOW)
+        messages.requeue(tx, id=OFFER, unwritten=(2,))
+
+    await store.write(run)
+    [again] = await store.read(lambda tx: messages.due(tx, now=NOW, limit=5))
+    assert again.sent_parts == {1}
+
+
 @pytest.mark.parametrize(("policy", "state"), [("once", "unknown"), ("at_least_once", "due")])
 async def test_what_was_being_sent_when_the_program_died(store: Store, policy: str, state: str) -> None:
     """Idea 6: an advertising SMS whose fate is unknown is never repeated by itself."""
