@@ -383,18 +383,22 @@ def resume(
 def refuse(
     number: str,
     undo: Annotated[bool, typer.Option("--undo", help="The subscriber takes it back.")] = False,
+    reason: Annotated[
+        str | None, typer.Option("--reason", help="Why, for the journal; --undo needs it.")
+    ] = None,
     config: ConfigFile = CONFIG,
 ) -> None:
     """Record that a subscriber refuses advertising: it holds at once, for calls and messages of every programme.
 
-    Example: mai refuse 0901234567
+    Example: mai refuse 0901234567          Example: mai refuse 0901234567 --undo --reason "wrong number, ticket 12"
     """
 
     async def work() -> int:
-        await requests.carry_out(
-            installation_of(config), "refuse", number=number, undo=undo, by=requests.who()
+        changed = await requests.carry_out(
+            installation_of(config), "refuse", number=number, undo=undo, by=requests.who(), reason=reason
         )
-        shown.out.print("recorded")
+        before = "there was no refusal" if undo else "was recorded before"
+        shown.out.print("recorded" if changed else before)
         return 0
 
     ended(work())

@@ -9,13 +9,14 @@ from dataclasses import asdict
 from typing import Any
 from uuid import uuid4
 
+from core.after_call import refusal_confirmed
 from core.facts import Event
 from core.numbers import BadNumber, subscriber_number
 from runtime.app import App, Installation
 from runtime.control import CommandFailed, Handler, NobodyRuns, ask
 from runtime.loading import open_app
 from runtime.topups import BadTopup, take_topup
-from store import lists, logs, numbers, settings, triggers
+from store import lists, logs, messages, numbers, settings, triggers
 from store.lists import Built
 from store.tx import Tx
 
@@ -61,12 +62,28 @@ def _known(app: App, programme: str) -> None:
         )
 
 
-async def refuse(app: App, *, number: str, undo: bool, by: str) -> Any:
-    """O21: a person records that a subscriber refuses advertising, or takes it back."""
+async def refuse(app: App, *, number: str, undo: bool, by: str, reason: str | None = None) -> Any:
+    """O21, R6: a person records that a subscriber refuses advertising, or takes it back and says why.
+
+    True: it changed something. A first refusal is confirmed to the subscriber by SMS, once.
+    """
     whom, now = number_of(number), app.now()
     if undo:
-        return await app.store.write(lambda tx: numbers.allow_again(tx, number=whom))
-    return await app.store.write(lambda tx: numbers.refuse(tx, number=whom, at=now, via="cli", ref=by))
+        why = (reason or "").strip()
+        if not why:
+            raise CommandFailed("taking a refusal back needs a reason: add --reason TEXT")
+        return await app.store.write(
+            lambda tx: numbers.allow_again(tx, number=whom, at=now, by=by, reason=why)
+        )
+    ref = new_id("refusal")
+
+    def record(tx: Tx) -> bool:
+        first = numbers.refuse(tx, number=whom, at=now, via="cli", ref=ref, by=by)
+        if first:
+            messages.add(tx, refusal_confirmed(whom, ref, app.config.texts, now), now=now)
+        return first
+
+    return await app.store.write(record)
 
 
 def number_of(text: str) -> str:

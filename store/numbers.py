@@ -4,6 +4,7 @@ from datetime import datetime
 
 from sqlalchemy import select, update
 
+from store import journal
 from store.schema import contacts, messages, numbers, triggers
 from store.times import us
 from store.tx import Tx, word
@@ -20,11 +21,12 @@ def lock(tx: Tx, *, number: str) -> None:
         tx.execute(select(numbers.c.number).where(numbers.c.number == number).with_for_update())
 
 
-def refuse(tx: Tx, *, number: str, at: datetime, via: str, ref: str | None) -> bool:
+def refuse(tx: Tx, *, number: str, at: datetime, via: str, ref: str | None, by: str = "subscriber") -> bool:
     """R6: from this moment no more advertising; what is queued is withdrawn, the first refusal stands.
 
-    `via`: key, sms, console or cli; `ref`: the call or message that carried it. Withdraws advertising
-    messages and contacts that are still due, in this same transaction. True: it is the first refusal.
+    `via`: key, sms, console or cli; `ref`: the call or message that carried it; `by`: who recorded it, for
+    the journal. Withdraws advertising messages and contacts that are still due, in this same transaction.
+    True: it is the first refusal.
     """
     tx.insert_new(numbers, {"number": number})
     first = tx.execute(
@@ -32,6 +34,8 @@ def refuse(tx: Tx, *, number: str, at: datetime, via: str, ref: str | None) -> b
         .where(numbers.c.number == number, numbers.c.refused_at.is_(None))
         .values(refused_at=us(at), refused_via=via, refused_ref=ref)
     ).rowcount
+    if first == 1:
+        journal.write(tx, at=at, by=by, did="refused", number=number, reason=f"by {via}", ref=ref)
     tx.execute(
         update(messages)
         .where(messages.c.state == word("due"), messages.c.number == number)
@@ -58,14 +62,20 @@ def _withdraw_contacts(tx: Tx, number: str, at: int) -> None:
     )
 
 
-def allow_again(tx: Tx, *, number: str) -> bool:
-    """The subscriber takes the refusal back, as a person recorded it. Returns whether there was one."""
+def allow_again(tx: Tx, *, number: str, at: datetime, by: str, reason: str) -> bool:
+    """The subscriber takes the refusal back, as a person recorded it. Returns whether there was one.
+
+    The journal keeps the refusal, who took it back and why (R13).
+    """
     withdrawn = (
         update(numbers)
         .where(numbers.c.number == number, numbers.c.refused_at.is_not(None))
         .values(refused_at=None, refused_via=None, refused_ref=None)
     )
-    return tx.execute(withdrawn).rowcount == 1
+    if tx.execute(withdrawn).rowcount != 1:
+        return False
+    journal.write(tx, at=at, by=by, did="refusal_undone", number=number, reason=reason)
+    return True
 
 
 def refused_by(tx: Tx, *, number: str) -> str | None:

@@ -205,6 +205,20 @@ message_parts = Table(
     Index("message_parts_smsc_id", "smsc_id"),
 )
 
+#: Who did what that no other table tells, and why: refusals and those taken back, forgetting, reveals (R13, R14).
+journal = Table(
+    "journal",
+    metadata,
+    Column("id", Text, primary_key=True),
+    _time("at", nullable=False),
+    Column("by", Text, nullable=False),  # a person's account, or the program's part
+    Column("did", Text, nullable=False),  # refused, refusal_undone, forgotten, complaint, campaign_changed
+    Column("number", Text, index=True),
+    Column("programme", Text),
+    Column("reason", Text),
+    Column("ref", Text),  # id of the call or message that carried it
+)
+
 #: Messages and receipts from subscribers and SMSCs, stored before they are acknowledged.
 received = Table(
     "received",
@@ -214,7 +228,7 @@ received = Table(
         "hash", Text, nullable=False, index=True
     ),  # of source, destination, esm_class, data_coding, octets
     Column("kind", Text, nullable=False),  # mo, receipt
-    Column("number", Text, nullable=False),
+    Column("number", Text, nullable=False, index=True),
     Column("to", Text, nullable=False),
     Column("text", Text, nullable=False),
     Column("bind", Text),

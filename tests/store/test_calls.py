@@ -105,8 +105,12 @@ async def test_a_refusal_can_be_taken_back_by_a_person(store: Store) -> None:
     refuse = lambda tx: numbers.refuse(tx, number=AN, at=NOW, via="sms", ref="mo-1")  # noqa: E731
     assert await store.write(refuse)
     assert not await store.write(refuse)
-    assert await store.write(lambda tx: numbers.allow_again(tx, number=AN))
-    assert not await store.write(lambda tx: numbers.allow_again(tx, number=AN))
+    assert await store.write(
+        lambda tx: numbers.allow_again(tx, number=AN, at=NOW, by="lan", reason="asked by mail")
+    )
+    assert not await store.write(
+        lambda tx: numbers.allow_again(tx, number=AN, at=NOW, by="lan", reason="asked by mail")
+    )
     known = await store.read(lambda tx: facts.facts_for(tx, number=AN, programme="p", now=NOW))
     assert known.refused_at is None
 
