@@ -96,13 +96,15 @@ async def close_forgotten(app: App) -> int:
     """End, as unknown, the incoming calls whose end nobody told and that cannot be up any more; returns how many."""
     now = app.now()
     gone = now - LONGEST - _MARGIN
+    open_ = await app.store.read(calls.open_calls)
+    left = [call.id for call in open_ if call.direction == "in" and call.started_at < gone]
+    if not left:
+        return 0
 
     def close(tx: Tx) -> int:
-        left = [call for call in calls.open_calls(tx) if call.direction == "in" and call.started_at < gone]
-        for call in left:
-            inbound.end_inbound(
-                tx, call_id=call.id, at=now, outcome=Outcome.UNKNOWN, reason="nobody told us how it ended"
-            )
-        return len(left)
+        why = "nobody told us how it ended"
+        return sum(
+            inbound.end_inbound(tx, call_id=id_, at=now, outcome=Outcome.UNKNOWN, reason=why) for id_ in left
+        )
 
     return await app.store.write(close)

@@ -77,6 +77,7 @@ class Server:
             logger.exception("answering the dialplan failed")
 
     async def _incoming(self, session: Session, request: Request) -> None:
+        incoming.call_id(request)  # without one, what follows could not be told from another call
         number = incoming.caller_number(request.argument(0))
         refused = number in self._blocked
         self._write(incoming.write_begun(self._app, request, refused=refused))

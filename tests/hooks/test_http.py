@@ -274,7 +274,7 @@ _JSON = st.recursive(
 )
 _TELLING = st.fixed_dictionaries(
     {"status": st.sampled_from(["registered", "refused", "other"])},
-    optional={name: _TEXT | _JSON for name in ("reference", "reason", "message")},
+    optional=dict.fromkeys(("reference", "reason", "message"), _TEXT | _JSON),
 )
 
 
