@@ -94,8 +94,6 @@ def verdict(status: int, configured: Mapping[int, Verdict] = NO_VENDOR_CODES) ->
 
 def name_of(status: int) -> str:
     """For people: `0x00000058 RTHROTTLED`."""
-    if status in _TABLE:
-        word = _TABLE[status][0]
-    else:
-        word = "vendor-specific" if 0x400 <= status <= 0x4FF else "reserved"
+    unlisted = "vendor-specific" if 0x400 <= status <= 0x4FF else "reserved"
+    word = _TABLE[status][0] if status in _TABLE else unlisted
     return f"{status:#010x} {word}"
