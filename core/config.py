@@ -43,7 +43,7 @@ class Trunk(Written):
     address: str = Field(pattern=_HOST_PORT)
     codecs: tuple[Literal["alaw", "ulaw", "g722", "g729", "opus", "slin"], ...] = ("alaw", "ulaw")
     caller_id: str = Field(pattern=_CALLER_ID)
-    ring_s: int = Field(default=30, ge=5, le=120)
+    ring_s: int = Field(default=30, ge=1, le=120)
     max_channels: int = Field(default=30, ge=1)
     calls_per_second: float = Field(default=10, gt=0, le=1000)
     qualify_s: int = Field(default=0, ge=0)  #: 0: no OPTIONS

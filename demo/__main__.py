@@ -12,6 +12,7 @@ import sys
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -251,12 +252,10 @@ async def up(there: World) -> None:
     """Until the system answers on its health page."""
     async with aiohttp.ClientSession() as session, asyncio.timeout(90):
         while True:
-            try:
+            with suppress(aiohttp.ClientError):  # not up yet
                 async with session.get(f"{there.web}/health") as answer:
                     if answer.status == 200:
                         return
-            except aiohttp.ClientError:
-                pass  # not up yet
             await asyncio.sleep(0.3)
 
 
