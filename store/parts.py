@@ -1,40 +1,107 @@
-"""What did the SMSC say to each part of a message, and what is the message's state then?"""
+"""What did the SMSC say to each part of a message? Its answers, one by one or many in one transaction."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import bindparam, delete, select, update
+from sqlalchemy import bindparam, func, select, update
 
-from store.schema import message_parts, messages, received
+from store import receipts
+from store.part_state import PartState, derive, due_when_answered, reference_of, remove, set_part, whole
+from store.receipts import Receipt, receipt
+from store.schema import message_parts, messages
 from store.times import us
 from store.tx import Tx, word, words
 
-PartState = Literal["sending", "accepted", "delivered", "failed", "unknown"]
-Receipt = Literal["delivered", "failed"]
+__all__ = [
+    "Answer",
+    "PartState",
+    "Receipt",
+    "accepted",
+    "answered",
+    "failed",
+    "postponed",
+    "receipt",
+    "reference_of",
+    "unknown",
+    "whole",
+]
 
 
-def whole(parts: list[str], expected: int) -> PartState:
-    """The message's state by its parts': one failed part makes it failed, else the slowest decides."""
-    for state in ("failed", "sending", "unknown"):
-        if state in parts:
-            return state
-    if len(parts) < expected:
-        return "sending"
-    return "delivered" if all(state == "delivered" for state in parts) else "accepted"
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What became of one part that was written."""
+
+    message: str
+    part: int
+    of: int  #: parts of the message
+    said: Literal["accepted", "failed", "unknown", "postponed"]
+    smsc_id: str = ""  #: of accepted, normalised
+    forms: tuple[str, ...] = ()  #: other ways a receipt may write it
+    reason: str = ""  #: of the others
+    due_at: datetime | None = None  #: of postponed: when to try again
 
 
-# Built once: building a statement costs more than running it.
-_EARLY = select(received.c.id, received.c.status).where(
-    received.c.kind == word("receipt"),
-    received.c.state == word("unmatched"),
-    received.c.smsc_id.in_(bindparam("forms", expanding=True)),
+# Built once: building a statement costs more than running it. `b_` names what is bound: a column's own name
+# would be taken for a value to set.
+_ACCEPT = (
+    update(message_parts)
+    .where(
+        message_parts.c.message == bindparam("b_message"),
+        message_parts.c.part == bindparam("b_part"),
+        message_parts.c.state.in_(words("sending", "unknown")),
+    )
+    .values(state=word("accepted"), smsc_id=bindparam("b_smsc_id"), at=bindparam("b_at"))
 )
-_STATES = select(message_parts.c.state).where(message_parts.c.message == bindparam("message"))
-_WHOLE = (
-    select(messages.c.state, messages.c.parts, messages.c.accepted_at)
-    .where(messages.c.id == bindparam("message"))
-    .with_for_update()
+#: Only where its one part really was accepted by the statement before.
+_ACCEPT_WHOLE = (
+    update(messages)
+    .where(
+        messages.c.id == bindparam("b_message"),
+        messages.c.state.in_(words("sending", "unknown")),
+        select(message_parts.c.state)
+        .where(message_parts.c.message == bindparam("b_message"), message_parts.c.part == 1)
+        .scalar_subquery()
+        == word("accepted"),
+    )
+    .values(
+        state=word("accepted"),
+        accepted_at=func.coalesce(messages.c.accepted_at, bindparam("b_at")),
+        reason=None,
+    )
 )
+
+
+def answered(tx: Tx, answers: Sequence[Answer], *, at: datetime) -> None:
+    """Take what the SMSC said to many parts, in order. Receipts that came before it are applied."""
+    alone = [each for each in answers if each.said == "accepted" and each.of == 1]
+    if alone:
+        rows: list[dict[str, Any]] = [
+            {"b_message": a.message, "b_part": a.part, "b_smsc_id": a.smsc_id, "b_at": us(at)} for a in alone
+        ]
+        tx.execute(_ACCEPT, rows)
+        tx.execute(_ACCEPT_WHOLE, [{"b_message": row["b_message"], "b_at": row["b_at"]} for row in rows])
+        tx.wake("messages")
+        ids = {form: each for each in alone for form in (each.smsc_id, *each.forms)}
+        for each in {ids[form].message: ids[form] for form in receipts.waiting(tx, list(ids))}.values():
+            receipts.apply_early(tx, each.message, each.part, (each.smsc_id, *each.forms), at)
+            derive(tx, each.message, at)
+    for each in answers:
+        if each.said != "accepted":
+            _take(tx, each, at)
+        elif each.of > 1:
+            accepted(tx, message=each.message, part=each.part, smsc_id=each.smsc_id, at=at, forms=each.forms)
+
+
+def _take(tx: Tx, answer: Answer, at: datetime) -> None:
+    message, part, reason = answer.message, answer.part, answer.reason
+    if answer.said == "failed":
+        failed(tx, message=message, part=part, status=reason, at=at)
+    elif answer.said == "unknown":
+        unknown(tx, message=message, part=part, reason=reason, at=at)
+    else:
+        postponed(tx, message=message, part=part, due_at=answer.due_at or at, reason=reason)
 
 
 def accepted(
@@ -45,29 +112,35 @@ def accepted(
     A receipt that came before its response is applied now. Returns the message's state, None: no such part.
     """
     values = {"state": "accepted", "smsc_id": smsc_id, "at": us(at)}
-    if not _set(tx, message, part, values, ("sending", "unknown")):
+    if not set_part(tx, message, part, values, ("sending", "unknown")):
         return None
-    for row in tx.execute(_EARLY, {"forms": [smsc_id, *forms]}).all():
-        if row.status is not None:
-            _set(tx, message, part, {"state": row.status, "at": us(at)}, ("accepted",))
-        tx.execute(update(received).where(received.c.id == row.id).values(state="done"))
-    return _derive(tx, message, at)
+    receipts.apply_early(tx, message, part, (smsc_id, *forms), at)
+    return _settled(tx, message, at)
 
 
 def failed(tx: Tx, *, message: str, part: int, status: str, at: datetime) -> PartState | None:
     """The SMSC refused the part for good; `status` is its reason. Returns the message's state."""
-    if not _set(
-        tx, message, part, {"state": "failed", "status": status, "at": us(at)}, ("sending", "unknown")
-    ):
+    values = {"state": "failed", "status": status, "at": us(at)}
+    if not set_part(tx, message, part, values, ("sending", "unknown")):
         return None
-    return _derive(tx, message, at, reason=status)
+    return _settled(tx, message, at, reason=status)
 
 
 def unknown(tx: Tx, *, message: str, part: int, reason: str, at: datetime) -> PartState | None:
-    """Written, but never answered. Returns the message's state."""
-    if not _set(tx, message, part, {"state": "unknown", "status": reason, "at": us(at)}, ("sending",)):
+    """Written, but never answered. Returns the message's state: a receipt that waits may prove it accepted."""
+    values = {"state": "unknown", "status": reason, "at": us(at)}
+    if not set_part(tx, message, part, values, ("sending",)):
         return None
-    return _derive(tx, message, at, reason=reason)
+    return _settled(tx, message, at, reason=reason)
+
+
+def _settled(tx: Tx, message: str, at: datetime, reason: str | None = None) -> PartState:
+    state = derive(tx, message, at, reason)
+    if state == "unknown":
+        number = tx.execute(select(messages.c.number).where(messages.c.id == message)).scalar_one()
+        if message in receipts.prove(tx, number=number, at=at):
+            state = derive(tx, message, at)
+    return state
 
 
 def postponed(tx: Tx, *, message: str, part: int, due_at: datetime, reason: str) -> bool:
@@ -75,119 +148,9 @@ def postponed(tx: Tx, *, message: str, part: int, due_at: datetime, reason: str)
 
     The message goes on with its other parts' answers; a part that is not accepted is sent again.
     """
-    gone = delete(message_parts).where(
-        message_parts.c.message == message, message_parts.c.part == part, message_parts.c.state == "sending"
-    )
-    if tx.execute(gone).rowcount != 1:
+    if remove(tx, message, (part,)) != 1:
         return False
     later = update(messages).where(messages.c.id == message, messages.c.state.in_(words("sending", "due")))
     tx.execute(later.values(due_at=us(due_at), reason=reason))
-    _due_when_answered(tx, message)
+    due_when_answered(tx, message)
     return True
-
-
-def _due_when_answered(tx: Tx, message: str) -> None:
-    """A message with a missing part is due again once no part of it waits for an answer."""
-    states = _states(tx, message)
-    if "sending" in states:
-        return
-    row = tx.execute(select(messages.c.state, messages.c.parts).where(messages.c.id == message)).one()
-    if row.state == "sending" and len(states) < (row.parts or 1):
-        tx.execute(update(messages).where(messages.c.id == message).values(state="due"))
-        tx.wake("messages")
-
-
-def receipt(
-    tx: Tx,
-    *,
-    id: str,
-    bind: str,
-    smsc_ids: tuple[str, ...],
-    state: Receipt | None,
-    at: datetime,
-    number: str,
-    to: str = "",
-    text: str = "",
-) -> str | None:
-    """Store a delivery receipt and apply it. Returns the message's id, None: it fits none (yet).
-
-    `id`: the hash that names this receipt; one that came before changes nothing. `smsc_ids`: the id it names,
-    normalised first, then the other forms. `state` None: on its way, or a word we do not know. One that fits
-    no id but the only unanswered part to that number proves that this part was accepted.
-    """
-    row = {
-        "id": id,
-        "hash": id,
-        "kind": "receipt",
-        "number": number,
-        "to": to,
-        "text": text,
-        "bind": bind,
-        "at": us(at),
-    }
-    row |= {"state": "unmatched", "smsc_id": smsc_ids[0] if smsc_ids else None, "status": state}
-    if not tx.insert_new(received, row):
-        return None
-    found = _part_of(tx, smsc_ids, number, bind)
-    if found is None:
-        return None
-    message, part = found
-    _set(tx, message, part, {"state": "accepted"}, ("sending", "unknown"))
-    if state is not None:
-        _set(tx, message, part, {"state": state, "at": us(at)}, ("accepted",))
-    tx.execute(update(received).where(received.c.id == id).values(state="done"))
-    _derive(tx, message, at)
-    return message
-
-
-def _part_of(tx: Tx, smsc_ids: tuple[str, ...], number: str, bind: str) -> tuple[str, int] | None:
-    of_number = message_parts.join(messages, messages.c.id == message_parts.c.message)
-    chosen = select(message_parts.c.message, message_parts.c.part).select_from(of_number)
-    named = chosen.where(message_parts.c.smsc_id.in_(smsc_ids), messages.c.number == number)
-    rows = tx.execute(named.order_by(message_parts.c.at.desc()).limit(1)).all()
-    if not rows:
-        lost = message_parts.c.state == "unknown", message_parts.c.smsc_id.is_(None)
-        rows = tx.execute(
-            chosen.where(messages.c.number == number, message_parts.c.bind == bind, *lost).limit(2)
-        ).all()
-    return (rows[0].message, rows[0].part) if len(rows) == 1 else None
-
-
-def _set(tx: Tx, message: str, part: int, values: dict[str, Any], before: tuple[str, ...]) -> bool:
-    which = (
-        message_parts.c.message == message,
-        message_parts.c.part == part,
-        message_parts.c.state.in_(words(*before)),
-    )
-    return tx.execute(update(message_parts).where(*which).values(values)).rowcount == 1
-
-
-def _states(tx: Tx, message: str) -> list[str]:
-    return [row.state for row in tx.execute(_STATES, {"message": message})]
-
-
-def _derive(tx: Tx, message: str, at: datetime, reason: str | None = None) -> PartState:
-    """Bring the message's state in line with its parts; who waited for it is woken."""
-    row = tx.execute(_WHOLE, {"message": message}).one()
-    state = whole(_states(tx, message), row.parts or 1)
-    values: dict[str, Any] = {"state": state}
-    if state in ("accepted", "delivered"):
-        values |= {"accepted_at": row.accepted_at or us(at), "reason": None}
-    if state == "delivered":
-        values |= {"delivered_at": us(at)}
-    if reason is not None:
-        values |= {"reason": reason}
-    if row.state in ("due", "dropped"):  # a part is missing and will be sent again: only its parts changed
-        return state
-    tx.execute(update(messages).where(messages.c.id == message).values(values))
-    if state == "sending":
-        _due_when_answered(tx, message)
-    else:
-        tx.wake("messages")
-    return state
-
-
-def is_sending(tx: Tx, *, message: str) -> bool:
-    """Whether any part of the message waits for its answer."""
-    chosen = select(messages.c.id).where(messages.c.id == message, messages.c.state == word("sending"))
-    return tx.execute(chosen).first() is not None

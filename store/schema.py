@@ -185,6 +185,7 @@ messages = Table(
     Column("bind", Text),
     Column("tries", Integer, nullable=False, server_default="0"),
     Column("reason", Text),
+    Column("reference", Integer),  # of its parts (UDH, SAR): the same on a repeat
     _partial("messages_due", "due_at", where="state = 'due'"),
     _partial("messages_sending", "sending_at", where="state = 'sending'"),
     _partial("messages_unknown", "sending_at", where="state = 'unknown'"),
@@ -235,7 +236,35 @@ received = Table(
     Column("state", Text, nullable=False),  # new, done, unmatched
     Column("smsc_id", Text, index=True),  # of a receipt, normalised: it may come before its response
     Column("status", Text),  # of a receipt: delivered, failed
+    Column("reference", Integer),  # of a receipt: the user_message_reference it carries
     _time("at", nullable=False),
+)
+
+#: The last reference of messages in parts, for each pair of addresses: a phone joins parts by it.
+part_references = Table(
+    "part_references",
+    metadata,
+    Column("source", Text, primary_key=True),
+    Column("destination", Text, primary_key=True),
+    Column("last", Integer, nullable=False),  # 0...65535
+)
+
+#: Parts of long messages from subscribers, until all are there or they expire.
+received_parts = Table(
+    "received_parts",
+    metadata,
+    Column("number", Text, primary_key=True),
+    Column("to", Text, primary_key=True),
+    Column("method", Text, primary_key=True),  # udh8, udh16, sar
+    Column("reference", Integer, primary_key=True),
+    Column("total", Integer, primary_key=True),
+    Column("part", Integer, primary_key=True),
+    Column("hash", Text, nullable=False),
+    Column("octets", Text, nullable=False),  # in hexadecimal
+    Column("data_coding", Integer, nullable=False),
+    Column("bind", Text),
+    Column("joined", Boolean, nullable=False, server_default="0"),  # kept a while: it may be delivered again
+    _time("at", nullable=False, index=True),
 )
 
 #: Versions of the big read-only files: subscribers, dnc, exclusions, targets. The switch is one row (atomic).

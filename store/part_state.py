@@ -1,0 +1,101 @@
+"""How far is each part of a message, and what is the message's state then? The rows; store/parts.py has the events."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any, Literal
+from zlib import crc32
+
+from sqlalchemy import bindparam, delete, select, update
+
+from store.schema import message_parts, messages
+from store.times import us
+from store.tx import Tx, word, words
+
+PartState = Literal["sending", "accepted", "delivered", "failed", "unknown"]
+
+
+def whole(parts: list[str], expected: int) -> PartState:
+    """The message's state by its parts': one failed part makes it failed, else the slowest decides."""
+    for state in ("failed", "sending", "unknown"):
+        if state in parts:
+            return state
+    if len(parts) < expected:
+        return "sending"
+    return "delivered" if all(state == "delivered" for state in parts) else "accepted"
+
+
+def reference_of(message: str, part: int) -> int:
+    """The user_message_reference of a part, 16 bits: a receipt that carries it names its part."""
+    return crc32(f"{message}/{part}".encode()) & 0xFFFF
+
+
+# Built once: building a statement costs more than running it.
+_STATES = select(message_parts.c.state).where(message_parts.c.message == bindparam("message"))
+_WHOLE = (
+    select(messages.c.state, messages.c.parts, messages.c.accepted_at)
+    .where(messages.c.id == bindparam("message"))
+    .with_for_update()
+)
+
+
+def set_part(tx: Tx, message: str, part: int, values: dict[str, Any], before: tuple[str, ...]) -> bool:
+    """Change a part that is in one of the states `before`. False: it is not."""
+    which = (
+        message_parts.c.message == message,
+        message_parts.c.part == part,
+        message_parts.c.state.in_(words(*before)),
+    )
+    return tx.execute(update(message_parts).where(*which).values(values)).rowcount == 1
+
+
+def states_of(tx: Tx, message: str) -> list[str]:
+    """The states of its parts that were handed to an SMSC."""
+    return [row.state for row in tx.execute(_STATES, {"message": message})]
+
+
+def derive(tx: Tx, message: str, at: datetime, reason: str | None = None) -> PartState:
+    """Bring the message's state in line with its parts'; who waited for it is woken."""
+    row = tx.execute(_WHOLE, {"message": message}).one()
+    state = whole(states_of(tx, message), row.parts or 1)
+    values: dict[str, Any] = {"state": state}
+    if state in ("accepted", "delivered"):
+        values |= {"accepted_at": row.accepted_at or us(at), "reason": None}
+    if state == "delivered":
+        values |= {"delivered_at": us(at)}
+    if reason is not None:
+        values |= {"reason": reason}
+    if row.state in ("due", "dropped"):  # a part is missing and will be sent again: only its parts changed
+        return state
+    tx.execute(update(messages).where(messages.c.id == message).values(values))
+    if state == "sending":
+        due_when_answered(tx, message)
+    else:
+        tx.wake("messages")
+    return state
+
+
+def remove(tx: Tx, message: str, parts: Iterable[int] | None = None) -> int:
+    """Forget parts that are `sending` (None: all such) and never were taken: they will be sent again."""
+    gone = delete(message_parts).where(
+        message_parts.c.message == message, message_parts.c.state == word("sending")
+    )
+    if parts is not None:
+        gone = gone.where(message_parts.c.part.in_(list(parts)))
+    return tx.execute(gone).rowcount
+
+
+def due_when_answered(tx: Tx, message: str) -> None:
+    """A message with a missing part is due again once no part of it waits for an answer.
+
+    One of which the SMSC has taken no part was not tried: its tries are as before.
+    """
+    states = states_of(tx, message)
+    if "sending" in states:
+        return
+    row = tx.execute(
+        select(messages.c.state, messages.c.parts, messages.c.tries).where(messages.c.id == message)
+    ).one()
+    if row.state == "sending" and len(states) < (row.parts or 1):
+        again = {"state": "due", "tries": row.tries if states else row.tries - 1}
+        tx.execute(update(messages).where(messages.c.id == message).values(again))
+        tx.wake("messages")

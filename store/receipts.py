@@ -1,0 +1,164 @@
+"""Which part does a delivery receipt speak of? By its id; by our reference; or because no other part is left.
+
+A receipt may come before the response to its message, or when no response ever came: then it is kept, and
+proves that the part was accepted as soon as that is certain.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from sqlalchemy import bindparam, select, update
+
+from store.part_state import derive, reference_of, set_part
+from store.schema import message_parts, messages, received
+from store.times import us
+from store.tx import Tx, word, words
+
+Receipt = Literal["delivered", "failed"]
+
+_UNMATCHED = (received.c.kind == word("receipt"), received.c.state == word("unmatched"))
+_OF_IDS = received.c.smsc_id.in_(bindparam("forms", expanding=True))
+_WAITING = select(received.c.smsc_id).where(*_UNMATCHED, _OF_IDS)
+#: An id that the SMSC uses again after a restart must not find an old receipt: hence number and time.
+_EARLY = (
+    select(received.c.id, received.c.status)
+    .where(
+        *_UNMATCHED,
+        _OF_IDS,
+        received.c.number == select(messages.c.number).where(messages.c.id == bindparam("message")).scalar_subquery(),
+        received.c.at
+        >= select(messages.c.sending_at).where(messages.c.id == bindparam("message")).scalar_subquery(),
+    )
+    .order_by(received.c.at)
+)  # fmt: skip
+_OF_NUMBER = message_parts.join(messages, messages.c.id == message_parts.c.message)
+_NAMED = (
+    select(message_parts.c.message, message_parts.c.part)
+    .select_from(_OF_NUMBER)
+    .where(
+        message_parts.c.smsc_id.in_(bindparam("forms", expanding=True)),
+        messages.c.number == bindparam("number"),
+    )
+    .order_by(message_parts.c.at.desc())
+    .limit(1)
+)
+_OPEN = (
+    select(message_parts.c.message, message_parts.c.part, message_parts.c.state, messages.c.sender)
+    .add_columns(messages.c.sending_at)
+    .select_from(_OF_NUMBER)
+    .where(
+        messages.c.number == bindparam("number"),
+        message_parts.c.state.in_(words("sending", "unknown")),
+        message_parts.c.smsc_id.is_(None),
+    )
+    .order_by(messages.c.sending_at, message_parts.c.part)
+)
+_KEPT = (
+    select(received.c.id, received.c.to, received.c.status, received.c.reference)
+    .where(*_UNMATCHED, received.c.number == bindparam("number"), received.c.at >= bindparam("since"))
+    .order_by(received.c.at)
+)
+
+
+def receipt(
+    tx: Tx,
+    *,
+    id: str,
+    bind: str,
+    smsc_ids: tuple[str, ...],
+    state: Receipt | None,
+    at: datetime,
+    number: str,
+    to: str = "",
+    text: str = "",
+    reference: int | None = None,
+) -> str | None:
+    """Store a delivery receipt and apply it. Returns the message's id, None: it fits none (yet).
+
+    `id`: the hash that names this receipt; one that came before changes nothing. `smsc_ids`: the id it names,
+    normalised first, then the other forms. `state` None: on its way, or a word we do not know. `reference`:
+    the user_message_reference it carries. One that fits no id proves unknown parts to that number as `prove`
+    says.
+    """
+    row = {"id": id, "hash": id, "kind": "receipt", "number": number, "to": to, "text": text, "bind": bind}
+    row |= {"at": us(at), "state": "unmatched", "smsc_id": smsc_ids[0] if smsc_ids else None}
+    if not tx.insert_new(received, row | {"status": state, "reference": reference}):
+        return None
+    found = tx.execute(_NAMED, {"forms": list(smsc_ids), "number": number}).first() if smsc_ids else None
+    if found is not None:
+        _apply(tx, id, found.message, found.part, state, at)
+        derive(tx, found.message, at)
+        return str(found.message)
+    proved = prove(tx, number=number, at=at)
+    for message in proved:
+        derive(tx, message, at)
+    return next(iter(proved), None)
+
+
+def waiting(tx: Tx, ids: Sequence[str]) -> tuple[str, ...]:
+    """Which of these ids have a receipt that came before its response."""
+    return tuple(tx.execute(_WAITING, {"forms": list(ids)}).scalars())
+
+
+def apply_early(tx: Tx, message: str, part: int, ids: tuple[str, ...], at: datetime) -> None:
+    """Apply the receipts that came before the response which gave the part its id."""
+    for row in tx.execute(_EARLY, {"forms": list(ids), "message": message}).all():
+        _apply(tx, row.id, message, part, row.status, at)
+
+
+def _apply(tx: Tx, receipt: str, message: str, part: int, state: str | None, at: datetime) -> None:
+    set_part(tx, message, part, {"state": "accepted"}, ("sending", "unknown"))
+    if state is not None:
+        set_part(tx, message, part, {"state": state, "at": us(at)}, ("accepted",))
+    tx.execute(update(received).where(received.c.id == receipt).values(state="done"))
+
+
+@dataclass(frozen=True, slots=True)
+class _Open:
+    message: str
+    part: int
+    sender: str
+    sending_at: int
+
+
+def prove(tx: Tx, *, number: str, at: datetime) -> tuple[str, ...]:
+    """Prove unknown parts to this number by receipts that fit no id; returns the messages, not yet derived.
+
+    A receipt with our reference proves its part. Else as many receipts as parts prove all of them, once no
+    part to the number waits for its answer: which is which is only known when all receipts say the same.
+    """
+    rows = tx.execute(_OPEN, {"number": number}).all()
+    unknown = [_Open(r.message, r.part, r.sender, r.sending_at or 0) for r in rows if r.state == "unknown"]
+    if not unknown:
+        return ()
+    since = min(each.sending_at for each in unknown)
+    kept = list(tx.execute(_KEPT, {"number": number, "since": since}).all())
+    proved = {}
+    for row in [row for row in kept if row.reference is not None]:
+        named = next((u for u in unknown if reference_of(u.message, u.part) == row.reference), None)
+        if named is not None:
+            _apply(tx, row.id, named.message, named.part, row.status, at)
+            proved[named.message] = True
+            kept.remove(row)
+            unknown.remove(named)
+    if not any(row.state == "sending" for row in rows):
+        proved |= dict.fromkeys(_by_count(tx, unknown, kept, at), True)
+    return tuple(proved)
+
+
+def _by_count(tx: Tx, unknown: list[_Open], kept: list[Any], at: datetime) -> list[str]:
+    proved = []
+    for sender in dict.fromkeys(each.sender for each in unknown):
+        mine = [each for each in unknown if each.sender == sender]
+        theirs = [row for row in kept if row.to == sender]
+        if not theirs and len(mine) == len(unknown):  # an SMSC that writes our sender its own way
+            theirs = kept
+        if not theirs or len(theirs) != len(mine):
+            continue
+        same = len({row.status for row in theirs}) == 1
+        for part, row in zip(mine, theirs, strict=True):
+            _apply(tx, row.id, part.message, part.part, row.status if same else None, at)
+            proved.append(part.message)
+    return proved
