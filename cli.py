@@ -330,6 +330,33 @@ def report(programme: str, config: ConfigFile = CONFIG, json: AsJson = False) ->
     ended(work())
 
 
+@app.command()
+def explain(
+    number: str,
+    programme: OptionalProgramme = None,
+    at: Annotated[str | None, typer.Option("--at", help="As of then: 2026-11-21T09:00.")] = None,
+    config: ConfigFile = CONFIG,
+    json: AsJson = False,
+) -> None:
+    """Why is this number called, or not: every programme, every rule with its value and verdict.
+
+    Example: mai explain 0901234567          Example: mai explain 0901234567 --at 2026-11-21T09:00
+    """
+    from runtime.explain import explain as found
+    from runtime.explained import explained
+
+    then = moment(at)
+
+    async def work() -> int:
+        whom = requests.number_of(number)
+        async with open_app(installation_of(config), readonly=True) as opened:
+            lines = await found(opened, number=whom, programme=programme, at=then)
+        shown.as_json(lines) if json else explained(lines)
+        return 0
+
+    ended(work())
+
+
 Everything = Annotated[bool, typer.Option("--all", help="Every programme.")]
 
 

@@ -11,7 +11,9 @@ from core.numbers import masked
 _NUMBER = re.compile(r"\+84[0-9]{9}\b|\b84[0-9]{9}\b|\b0[0-9]{9}\b")
 
 
-def _mask(text: str) -> str:
+def mask_numbers(text: str) -> str:
+    """R14: every subscriber number in a text, masked."""
+
     def hide(found: re.Match[str]) -> str:
         digits = found[0].removeprefix("+")
         national = digits[2:] if digits.startswith("84") else digits[1:]
@@ -21,7 +23,7 @@ def _mask(text: str) -> str:
 
 
 def _masked_values(_: Any, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
-    return {name: _mask(value) if isinstance(value, str) else value for name, value in event.items()}
+    return {name: mask_numbers(value) if isinstance(value, str) else value for name, value in event.items()}
 
 
 def set_up(*, as_json: bool = False, colours: bool | None = None) -> None:

@@ -1,5 +1,6 @@
 """What is known about a number at this moment? Reads the frozen values that `core.rules` looks at."""
 
+from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -33,13 +34,16 @@ def facts_for(
     now: datetime,
     contact: str | None = None,
     message: str | None = None,
+    found: Mapping[tuple[str, str], lists.InForce] | None = None,
 ) -> Facts:
     """Everything that `may_contact` may look at, for one number at one moment.
 
     `contact`, `message`: the one that is being decided about; it does not count against itself (B3's retry is
-    not "called before"). Whoever reserves takes `numbers.lock` first.
+    not "called before"). Whoever reserves takes `numbers.lock` first. `found`: other versions of the lists than
+    those in force, for a look at the past.
     """
-    found = lists.in_force(tx, programme=programme)
+    if found is None:
+        found = lists.in_force(tx, programme=programme)
     do_not_call = found.get(("dnc", ""))
     on_list = lists.look_up(tx, do_not_call, number=number)
     return Facts(
@@ -134,7 +138,9 @@ def _called_before(tx: Tx, number: str, programme: str, contact: str | None) -> 
     return tx.execute(_CALLED_BEFORE, wanted).first() is not None
 
 
-def _excluded(tx: Tx, found: dict[tuple[str, str], lists.InForce], number: str, programme: str) -> str | None:
+def _excluded(
+    tx: Tx, found: Mapping[tuple[str, str], lists.InForce], number: str, programme: str
+) -> str | None:
     for whose in ("", programme):
         row = lists.look_up(tx, found.get(("exclusions", whose)), number=number)
         if row is not None:
