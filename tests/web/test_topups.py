@@ -68,7 +68,7 @@ async def test_the_same_event_sent_at_once_by_many_is_stored_once(
     assert len(await stored(app)) == 1
 
 
-BAD_FIELDS = [
+BAD_FIELDS: list[tuple[dict[str, Any], str]] = [
     ({"id": None}, "id"),
     ({"id": ""}, "id"),
     ({"id": "a b"}, "id"),
@@ -100,36 +100,34 @@ BAD_FIELDS = [
 ]
 
 
-@pytest.mark.parametrize(("change", "field"), BAD_FIELDS)
-async def test_a_wrong_field_is_named_and_said_what_would_be_right(
-    change: dict[str, Any], field: str, asker: aiohttp.ClientSession
-) -> None:
+async def test_a_wrong_field_is_named_and_said_what_would_be_right(asker: aiohttp.ClientSession) -> None:
     """O1: 422 {error, field}."""
-    status, told = await post(asker, GOOD | change)
-    assert (status, told["field"]) == (422, field)
-    assert 0 < len(told["error"]) <= 300
+    for change, field in BAD_FIELDS:
+        status, told = await post(asker, GOOD | change)
+        assert (status, told["field"]) == (422, field), change
+        assert 0 < len(told["error"]) <= 300, change
 
 
-@pytest.mark.parametrize(
-    "body",
-    [
-        b"",
-        b"{",
-        b"[]",
-        b"null",
-        b'"x"',
-        b"\xff\xfe",
-        b"[" * 10_000,
-        b'{"id": "a", "id": "b", "number": "0901234567", "amount": 1}',
-        b'{"amount": 1' + b"0" * 5000 + b"}",
-        b'{"id": "a", "number": "0901234567", "amount": NaN}',
-        b'{"\\ud800": 1}',
-    ],
-)
-async def test_what_is_no_json_object_is_refused(body: bytes, asker: aiohttp.ClientSession, app: App) -> None:
+NO_OBJECTS = [
+    b"",
+    b"{",
+    b"[]",
+    b"null",
+    b'"x"',
+    b"\xff\xfe",
+    b"[" * 10_000,
+    b'{"id": "a", "id": "b", "number": "0901234567", "amount": 1}',
+    b'{"amount": 1' + b"0" * 5000 + b"}",
+    b'{"id": "a", "number": "0901234567", "amount": NaN}',
+    b'{"\\ud800": 1}',
+]
+
+
+async def test_what_is_no_json_object_is_refused(asker: aiohttp.ClientSession) -> None:
     """O1: 422, whatever it is."""
-    status, told = await post(asker, body)
-    assert (status, set(told)) == (422, {"error", "field"})
+    for body in NO_OBJECTS:
+        status, told = await post(asker, body)
+        assert (status, set(told)) == (422, {"error", "field"}), body[:40]
 
 
 async def test_an_invalid_event_with_an_id_is_seen_in_the_log_and_may_be_put_right(
@@ -159,30 +157,28 @@ async def test_a_time_a_little_ahead_is_believed_and_absent_is_now(
     assert rows["t-3"]["at"] == rows["t-3"]["received_at"]
 
 
-@pytest.mark.parametrize(
-    "header",
-    [
-        None,
-        "",
-        "Bearer",
-        "Bearer ",
-        "Bearer wrong",
-        f"Basic {TOKEN}",
-        TOKEN,
-        f"Bearer {TOKEN}x",
-        "Bearer tökén",
-    ],
+NO_TOKENS = (
+    None,
+    "",
+    "Bearer",
+    "Bearer ",
+    "Bearer wrong",
+    f"Basic {TOKEN}",
+    TOKEN,
+    f"Bearer {TOKEN}x",
+    "Bearer tökén",
 )
-async def test_without_the_token_nothing_is_taken(header: str | None, address: str, app: App) -> None:
+
+
+async def test_without_the_token_nothing_is_taken(address: str, app: App) -> None:
     """401, and nothing is stored, not even as invalid."""
-    headers = {} if header is None else {"Authorization": header}
-    async with (
-        aiohttp.ClientSession(f"http://{address}", headers=headers) as stranger,
-        stranger.post("/v1/topups", json=GOOD) as answer,
-    ):
-        assert answer.status == 401
-        assert answer.headers["WWW-Authenticate"] == "Bearer"
-        assert (await answer.json())["field"] is None
+    async with aiohttp.ClientSession(f"http://{address}") as stranger:
+        for header in NO_TOKENS:
+            headers = {} if header is None else {"Authorization": header}
+            async with stranger.post("/v1/topups", json=GOOD, headers=headers) as answer:
+                assert answer.status == 401, header
+                assert answer.headers["WWW-Authenticate"] == "Bearer"
+                assert (await answer.json())["field"] is None
     assert await stored(app) == []
 
 
