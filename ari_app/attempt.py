@@ -1,23 +1,34 @@
-"""One attempt, from the claim to the recorded outcome. `make_call` is the only place where a call ends."""
+"""One attempt, from the claim to the recorded outcome. `make_call` is the only place where a call ends.
+
+An attempt that failed before the phone rang may go on over another trunk: it stays one attempt, one row of the log of
+calls with the trunk that it ended on, and its slot is given back only if the phone rang on none of them (R7).
+"""
 
 import asyncio
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import flows
 from ari_app.call import CallReport
 from ari_app.ending import end_call
 from ari_app.phone import Attempt, Phone
+from ari_app.until_stored import until_stored
 from core.facts import Programme
 from core.outcomes import Outcome
 from core.phone import CallEnded, Decision
+from core.rules_of_law import margin_of, windows_of
 from core.speech import Speech
+from core.windows import inside
 from runtime.app import App
 from runtime.logs import log
 from store import calls
 from store.calls import Ended
 
 logger = log("dialer")
+
+#: The same attempt on a trunk that it has not tried, whose line is taken; None: there is none.
+OtherTrunk = Callable[[Attempt], Attempt | None]
 
 
 @dataclass(frozen=True)
@@ -35,10 +46,8 @@ class StoreJournal:
     def __init__(self, app: App, call_id: str) -> None:
         self._app = app
         self._id = call_id
-        self.rang_at: datetime | None = None
 
     async def rang(self, at: datetime) -> None:
-        self.rang_at = at
         await self._app.store.write(lambda tx: calls.rang(tx, call_id=self._id, at=at))
 
     async def up(self, at: datetime) -> None:
@@ -49,39 +58,101 @@ class StoreJournal:
         await self._app.store.write(lambda tx: calls.decide(tx, call_id=self._id, decision=decision, at=at))
 
 
-async def make_call(app: App, phone: Phone, claimed: Claimed) -> None:
-    """Dial, run the script, record how it ended and what follows. Never raises for what a call does.
+@dataclass
+class Course:
+    """How far an attempt has come. What stands here is what is recorded, however the attempt ends."""
 
-    Whatever happens in between, the end is recorded; a decision that was committed outweighs how it ended.
-    """
-    attempt, programme = claimed.attempt, claimed.programme
-    journal = StoreJournal(app, attempt.id)
-    report = CallReport()
-    outcome, reason = Outcome.UNKNOWN, "the system was stopped during the call"
-    try:
-        async with phone.line(attempt, journal) as call:  # always hangs up, always frees the line
-            report = call.report
-            try:
-                await call.dial()
-                outcome, reason = await flows.run(programme.campaign.script, call, claimed.speech), ""
-            except CallEnded as ended:  # busy, no answer, hung up: the call knows which
-                outcome, reason = ended.outcome, str(ended)
-    except Exception as error:  # one call must not end the dialer
-        outcome, reason = Outcome.UNKNOWN, f"{type(error).__name__}: {error}"
-        logger.exception("call failed", call=attempt.id)
-    finally:
-        ended_call = Ended(
-            call_id=attempt.id,
-            outcome=outcome,
-            ended_at=report.ended_at or app.now(),
-            rang=journal.rang_at is not None,
+    attempt: Attempt
+    outcome: Outcome = Outcome.FAILED
+    reason: str = "nothing was dialled"
+    report: CallReport = field(default_factory=CallReport)
+    left: list[str] = field(default_factory=list)  #: trunks that failed before, and how
+
+    @property
+    def rang(self) -> bool:
+        """The phone rang, or was answered without ringing."""
+        return self.report.rang_at is not None or self.report.answered_at is not None
+
+    def ended(self, now: datetime) -> Ended:
+        report = self.report
+        return Ended(
+            call_id=self.attempt.id,
+            outcome=self.outcome,
+            ended_at=report.ended_at or now,
+            rang=self.rang,
+            answered_at=report.answered_at,
             keys=tuple(report.keys),
             text=report.text or None,
             cause=report.cause,
             sip_code=report.sip_code,
-            reason=reason or None,
+            trunk=self.attempt.trunk,
+            reason="; ".join([*self.left, self.reason]) or None,
         )
-        await asyncio.shield(
-            app.store.write(lambda tx: end_call(tx, app=app, ended=ended_call, now=app.now()))
-        )
-        logger.info("call ended", call=attempt.id, number=attempt.number, outcome=str(outcome), reason=reason)
+
+
+async def make_call(
+    app: App, phone: Phone, claimed: Claimed, other_trunk: OtherTrunk = lambda attempt: None
+) -> None:
+    """Dial, run the script, record how it ended and what follows. Never raises for what a call does.
+
+    Whatever happens in between, the end is recorded; a decision that was committed outweighs how it ended.
+    """
+    course = Course(claimed.attempt)
+    try:
+        await _dial_and_talk(app, phone, claimed, course)
+        while _may_try_another(app, claimed.programme, course) and (other := other_trunk(course.attempt)):
+            course.left.append(f"trunk {course.attempt.trunk}: {course.reason}")
+            course.attempt = other
+            await _dial_and_talk(app, phone, claimed, course)
+    finally:
+        await asyncio.shield(asyncio.ensure_future(_record(app, course)))
+
+
+async def _dial_and_talk(app: App, phone: Phone, claimed: Claimed, course: Course) -> None:
+    """One call over one trunk; what becomes of it stands in `course`."""
+    course.outcome, course.reason, course.report = Outcome.FAILED, "nothing was dialled", CallReport()
+    script, journal = claimed.programme.campaign.script, StoreJournal(app, course.attempt.id)
+    try:
+        async with phone.line(course.attempt, journal) as call:  # always hangs up, always frees the line
+            course.report = call.report
+            course.outcome, course.reason = Outcome.UNKNOWN, "the system was stopped during the call"
+            try:
+                await call.dial()
+                course.outcome, course.reason = await flows.run(script, call, claimed.speech), ""
+            except CallEnded as ended:  # busy, no answer, hung up: the call knows which
+                course.outcome, course.reason = ended.outcome, str(ended)
+            except Exception as error:  # one call must not end the dialer
+                course.reason = f"{type(error).__name__}: {error}"
+                logger.exception("call failed", call=course.attempt.id)
+    except (
+        Exception
+    ) as error:  # no line was given: nothing went out. Or it could not be given back: it is over
+        if course.outcome is Outcome.FAILED and not course.rang:
+            course.reason = f"{type(error).__name__}: {error}"
+        logger.exception("line failed", call=course.attempt.id)
+
+
+def _may_try_another(app: App, programme: Programme, course: Course) -> bool:
+    """Failed before any 18x, and there is still time to ring before the window ends (R8)."""
+    if course.outcome is not Outcome.FAILED or course.rang:
+        return False
+    law, class_ = app.installation.law, programme.campaign.class_
+    windows = windows_of(programme, "voice", class_, law)
+    return inside(windows, app.now(), margin_of("voice", law))
+
+
+async def _record(app: App, course: Course) -> None:
+    ended = course.ended(app.now())
+    recorded = await until_stored(
+        app.store,
+        lambda tx: end_call(tx, app=app, ended=ended, now=app.now()),
+        what=f"the end of {ended.call_id}",
+    )
+    logger.info(
+        "call ended",
+        call=ended.call_id,
+        number=course.attempt.number,
+        outcome=str(recorded or ended.outcome),
+        trunk=ended.trunk,
+        reason=ended.reason or "",
+    )

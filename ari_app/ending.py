@@ -1,12 +1,14 @@
 """How is the end of an attempt recorded? The outcome and what follows it, in one transaction, once."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from core.after_call import AfterCall, EndedCall, House, after_call
+from core.after_call import AfterCall, EndedCall, House, NewRegistration, after_call, refusal_confirmed
+from core.outcomes import Outcome
 from runtime.app import App
 from store import calls, facts, numbers, triggers
-from store.calls import Ended
+from store.calls import Ended, OpenCall
 from store.tx import Tx
 
 
@@ -16,21 +18,27 @@ def house_of(app: App) -> House:
     return House(installation.catalogue, installation.config.texts, installation.law)
 
 
-def end_call(tx: Tx, *, app: App, ended: Ended, now: datetime) -> bool:
-    """Record how an attempt ended. A decision that was committed outweighs `ended.outcome`.
+def end_call(tx: Tx, *, app: App, ended: Ended, now: datetime) -> Outcome | None:
+    """Record how an attempt ended; returns the outcome that stands. A decision that was committed outweighs
+    `ended.outcome`.
 
-    False: it was recorded before, and nothing is changed; so doing it twice, from `make_call` and from `recover`,
+    None: it was recorded before, and nothing is changed; so doing it twice, from `make_call` and from `recover`,
     is harmless.
     """
     call = calls.one_open(tx, call_id=ended.call_id)
     if call is None:
-        return False
+        return None
     if call.decision is not None:
         ended = replace(ended, outcome=call.decision.outcome)
+    calls.finish(tx, ended, _what_follows(tx, app, call, ended, now), now=now)
+    return ended.outcome
+
+
+def _what_follows(tx: Tx, app: App, call: OpenCall, ended: Ended, now: datetime) -> AfterCall:
     programme = app.installation.programmes.get(call.programme or "")
-    if programme is None:  # its file is gone: the end is recorded, nothing follows
-        return calls.finish(tx, ended, AfterCall(), now=now)
-    event = triggers.event_of(tx, id=call.trigger) if call.trigger else None
+    refused_before = numbers.refused_by(tx, number=call.number) not in (None, call.id)
+    if programme is None:
+        return _without_programme(app, call, now, refused_before)
     over = EndedCall(
         contact=call.contact or call.id,
         call=call.id,
@@ -40,14 +48,31 @@ def end_call(tx: Tx, *, app: App, ended: Ended, now: datetime) -> bool:
         decision=call.decision,
         attempts=call.attempts,
         pass_no=call.pass_no,
-        offers=offers_of(app, programme.name),
+        offers=offers_of(programme.campaign.offers, call.offer),
         subscriber=facts.subscriber(tx, number=call.number),
-        event=event,
-        refused_before=numbers.refused_by(tx, number=call.number) not in (None, call.id),
+        event=triggers.event_of(tx, id=call.trigger) if call.trigger else None,
+        refused_before=refused_before,
     )
-    return calls.finish(tx, ended, after_call(over, programme, house_of(app), now), now=now)
+    return after_call(over, programme, house_of(app), now)
 
 
-def offers_of(app: App, programme: str) -> dict[str, str]:
-    """The offers of a programme: key -> package code."""
-    return dict(app.installation.programmes[programme].campaign.offers)
+def _without_programme(app: App, call: OpenCall, now: datetime, refused_before: bool) -> AfterCall:
+    """Its file is gone, and its texts with it: a key that was pressed is honoured all the same."""
+    decision = call.decision
+    if decision is None:
+        return AfterCall()
+    if decision.kind == "refuse":
+        confirmed = refusal_confirmed(call.number, call.id, app.config.texts, now, call.programme)
+        return AfterCall(refuse=True, messages=() if refused_before else (confirmed,))
+    if decision.kind == "register" and decision.package:
+        return AfterCall(registration=NewRegistration(decision.package, decision.offer or ""))
+    return AfterCall()
+
+
+def offers_of(written: Mapping[str, str], offered: Sequence[str]) -> dict[str, str]:
+    """What was offered in a call: key -> package code, in the order of the offer.
+
+    A package that the file does not name any more, since it was edited meanwhile, stands under its code.
+    """
+    keys = {code: key for key, code in reversed(list(written.items()))}
+    return {keys.get(code, code): code for code in offered}

@@ -3,7 +3,7 @@
 import asyncio
 import re
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -57,12 +57,22 @@ class Phone:
         self._trunks: dict[str, Trunk] = {trunk.name: trunk for trunk in config.trunks}
         self._clients, self._media, self._clock = clients, media, clock
         self._busy: Counter[str] = Counter()
+        self._agents: Counter[str] = Counter()
         self._freed = asyncio.Event()
         self._leaving: set[asyncio.Task[None]] = set()
 
     def free(self, trunk: str) -> int:
         """How many more calls this trunk may carry."""
         return self._trunks[trunk].max_channels - self._busy[trunk]
+
+    @property
+    def nodes(self) -> Collection[str]:
+        """The names of the nodes that there are."""
+        return self._clients.keys()
+
+    def with_agents(self, trunk: str) -> int:
+        """Calls of this trunk that were handed over to agents and still hold their line."""
+        return self._agents[trunk]
 
     async def wait_free(self, trunk: str, lines: int = 1) -> None:
         """Returns when this trunk may carry so many more calls."""
@@ -100,10 +110,12 @@ class Phone:
             else:
                 self._free_one(attempt.trunk)
 
-    async def live_channels(self) -> list[LiveChannel]:
-        """Every channel of every node, for recover. Raises AriAway when a node does not answer."""
+    async def live_channels(self, nodes: Collection[str] | None = None) -> list[LiveChannel]:
+        """Every channel of these nodes (None: of all), for recover. Raises AriAway when one does not answer."""
         found = []
         for node, ari in self._clients.items():
+            if nodes is not None and node not in nodes:
+                continue
             try:
                 ours = set((await ari.request("GET", "applications", ari.app))["channel_ids"])
             except AriError as error:
@@ -142,6 +154,7 @@ class Phone:
 
     def _watch(self, ari: Ari, attempt: Attempt) -> None:
         """A call handed over to agents still holds its line until it ends."""
+        self._agents[attempt.trunk] += 1
         task = asyncio.create_task(self._until_gone(ari, attempt))
         self._leaving.add(task)
         task.add_done_callback(self._leaving.discard)
@@ -152,6 +165,7 @@ class Phone:
                 while await _exists(ari, attempt.id):
                     await _destroyed_or_timeout(events, _HANDED_OVER_CHECK_S)
         finally:
+            self._agents[attempt.trunk] -= 1
             self._free_one(attempt.trunk)
 
     def _free_one(self, trunk: str) -> None:

@@ -1,11 +1,13 @@
 """Which events become contacts, of which programme? The rules are asked at planning, and again at the claim.
 
-A top-up is offered to the programmes in the order of their names; the first that may contact the number takes it.
-A target list is planned in a stream, just ahead of the dialer, never read into memory (DESIGN.md §4).
+A top-up is offered to the programmes in the order of their names; the first that may contact the number now takes it,
+else the one that may soonest, while the event is fresh. A target list is planned in a stream, just ahead of the
+dialer, never read into memory (DESIGN.md §4); while its programme may call nobody, no target is taken from it.
 """
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
@@ -14,28 +16,53 @@ from core.rules import Answer, Verdict, fate, may_contact, nearest
 from runtime.app import App
 from runtime.logs import log
 from store import contacts, facts, lists, triggers, versions
-from store.tx import Tx
+from store.tx import PASSING, Tx
 
 logger = log("planner")
 
-#: Events planned in one transaction: group commit, without holding the writer for long.
-_BATCH = 200
-#: Contacts of a target list kept planned ahead of the dialer.
+#: Events or targets planned in one transaction: group commit, without holding the writer for long.
+_BATCH = 50
+#: Contacts of a target list kept planned ahead of the dialer, and when more are planned.
 _AHEAD = 500
+_FEW = 250
+#: Rules whose no is about the programme, whatever the number: nothing of its list is used up by it.
+OF_THE_PROGRAMME = frozenset({"R16", "enabled", "pause", "R1", "O5", "R8", "R9", "R10"})
+_STORE_CHECK_S = 1.0
+#: How often contacts past their freshness limit are looked for.
+_SWEEP_S = 1.0
 
 
 async def run(app: App, stopping: asyncio.Event) -> None:
     """Plan events as they come, and target lists ahead of the dialer, until told to stop."""
     await app.store.write(lambda tx: _keep_versions(tx, app))
-    events = app.store.watch("triggers", "lists", "contacts")
+    events = app.store.watch("triggers", "lists", "contacts", "pauses")
+    gone = await app.store.read(lambda tx: contacts.programmes_waiting(tx) - set(app.installation.programmes))
+    if gone:
+        logger.warning("contacts wait for programmes whose files are gone or wrong", programmes=sorted(gone))
+    names = sorted(gone | app.installation.programmes.keys())
+    loop = asyncio.get_running_loop()
+    swept = loop.time() - _SWEEP_S
     while not stopping.is_set():
-        now = app.now()
-        planned = await app.store.write(partial(plan_events, app=app, now=now))
-        for programme in _startable(app):
-            if programme.campaign.trigger.kind == "list":
-                planned += await app.store.write(partial(plan_targets, app=app, programme=programme, now=now))
+        try:
+            planned = await _turn(app)
+            if loop.time() - swept >= _SWEEP_S:
+                swept = loop.time()
+                planned += sum([await settle_stale(app, name, app.now()) for name in names])
+        except PASSING as error:
+            logger.error("the store takes no writes, trying again", error=str(error))
+            planned = 0
         if not planned:
-            await events.wait(1.0)
+            await events.wait(_STORE_CHECK_S)
+
+
+async def _turn(app: App) -> int:
+    """Everything that can be planned now, a batch of each kind; returns how many were looked at."""
+    now = app.now()
+    looked_at = await app.store.write(partial(plan_events, app=app, now=now))
+    for programme in _startable(app):
+        if programme.campaign.trigger.kind == "list":
+            looked_at += await app.store.write(partial(plan_targets, app=app, programme=programme, now=now))
+    return looked_at
 
 
 def _keep_versions(tx: Tx, app: App) -> None:
@@ -62,59 +89,102 @@ def ask_rules(
     event: Event | None,
     now: datetime,
     contact: str | None = None,
+    *,
+    first_no: bool = True,
 ) -> tuple[Answer, Facts]:
     """May this programme call this number now? With what the store knows in this transaction.
 
-    `contact`: the one that is decided about, which does not count against itself.
+    `contact`: the one that is decided about, which does not count against itself. first_no: stop at the first no.
     """
     known = facts.facts_for(
         tx, number=number, programme=programme.name, event=event, now=now, contact=contact
     )
-    class_ = programme.campaign.class_
-    return may_contact(known, programme, "voice", class_, now, app.installation.law, first_no=True), known
+    class_, law = programme.campaign.class_, app.installation.law
+    return may_contact(known, programme, "voice", class_, now, law, first_no=first_no), known
+
+
+@dataclass(frozen=True)
+class _Offered:
+    """What one programme says to an event: to be called not before `due_at`, or refused."""
+
+    programme: Programme
+    answer: Answer
+    due_at: datetime | None
 
 
 def plan_events(tx: Tx, *, app: App, now: datetime) -> int:
     """Plan the events that nobody planned yet; returns how many were looked at."""
-    waiting = triggers.new(tx, limit=_BATCH)
-    for trigger in waiting:
+    new = triggers.new(tx, limit=_BATCH)
+    for trigger in new:
         _plan_event(tx, app, trigger, now)
-    return len(waiting)
+    return len(new)
 
 
 def _plan_event(tx: Tx, app: App, trigger: triggers.Trigger, now: datetime) -> None:
-    event, test = trigger.event, trigger.kind == "test"
-    refused: list[tuple[Programme, Answer]] = []
+    event, offered = trigger.event, list[_Offered]()
     for programme in _asked(app, trigger):
-        answer, _ = ask_rules(tx, app, programme, event.number, None if test else event, now)
-        until = event.at + programme.campaign.trigger.fresh_for
-        no = answer.no
-        if no is None or (not test and no.again is not None and no.again < until):
-            new = contacts.NewContact(
-                id=f"{programme.name}-{event.id}",
-                trigger=event.id,
-                programme=programme.name,
-                version=programme.version,
-                class_=programme.campaign.class_,
-                unit=programme.campaign.unit,
-                number=event.number,
-                due_at=max(now, no.again) if no and no.again else now,
-                stale_at=None if test else until,
-                test=test,
-            )
-            contacts.plan(tx, new, now=now)
-            triggers.planned(tx, id=event.id, programme=programme.name)
-            return
-        refused.append((programme, answer))
-    told = nearest(refused)
+        offered.append(_offer(tx, app, programme, trigger, now))
+        if offered[-1].due_at == now:
+            break
+    may = [each for each in offered if each.due_at is not None]
+    if may:
+        best = min(may, key=lambda each: each.due_at or now)
+        _plan(tx, best.programme, trigger, best.due_at or now, now)
+        return
+    told = nearest([(each.programme, each.answer) for each in offered])
     if told is None:
-        triggers.settle(tx, id=event.id, fate="refused_by_rule", rule="O1: no programme waits for this event")
+        triggers.settle(tx, id=event.id, fate="refused_by_rule", rule=_nobody(app, trigger))
         return
     programme, answer = told
-    no = answer.no
-    triggers.settle(
-        tx, id=event.id, fate=fate(answer), rule=why_not(no) if no else None, programme=programme.name
+    why = why_not(answer.no) if answer.no else None
+    triggers.settle(tx, id=event.id, fate=fate(answer), rule=why, programme=programme.name)
+
+
+def _nobody(app: App, trigger: triggers.Trigger) -> str:
+    held = app.installation.held_back.get(trigger.only_programme or "")
+    return (
+        f"O5: {trigger.only_programme} does not start: {held}"
+        if held
+        else "O1: no programme waits for this event"
     )
+
+
+def _offer(tx: Tx, app: App, programme: Programme, trigger: triggers.Trigger, now: datetime) -> _Offered:
+    """Ask the rules. A no that ends by itself while the event is fresh waits, unless another no stands behind it."""
+    event, test = trigger.event, trigger.kind == "test"
+    asked = None if test else event
+    answer, _ = ask_rules(tx, app, programme, event.number, asked, now)
+    if answer.no is None:
+        return _Offered(programme, answer, now)
+    until = event.at + programme.campaign.trigger.fresh_for
+    if test or answer.no.again is None or answer.no.again >= until:
+        return _Offered(programme, answer, None)
+    answer, _ = ask_rules(tx, app, programme, event.number, asked, now, first_no=False)
+    again = [
+        verdict.again for verdict in answer.verdicts if not verdict.allowed and verdict.again is not None
+    ]
+    lasting = tuple(v for v in answer.verdicts if v.allowed or v.again is None or v.again >= until)
+    if any(not verdict.allowed for verdict in lasting):
+        return _Offered(programme, Answer(False, lasting), None)
+    return _Offered(programme, answer, max(again, default=now))
+
+
+def _plan(tx: Tx, programme: Programme, trigger: triggers.Trigger, due_at: datetime, now: datetime) -> None:
+    event = trigger.event
+    new = contacts.NewContact(
+        id=f"{programme.name}-{event.id}",
+        trigger=event.id,
+        programme=programme.name,
+        version=programme.version,
+        class_=programme.campaign.class_,
+        unit=programme.campaign.unit,
+        number=event.number,
+        due_at=due_at,
+        stale_at=event.at + programme.campaign.trigger.fresh_for,
+        test=trigger.kind == "test",
+    )
+    contacts.plan(tx, new, now=now)
+    triggers.planned(tx, id=event.id, programme=programme.name)
 
 
 def _asked(app: App, trigger: triggers.Trigger) -> Sequence[Programme]:
@@ -125,27 +195,62 @@ def _asked(app: App, trigger: triggers.Trigger) -> Sequence[Programme]:
 
 
 def plan_targets(tx: Tx, *, app: App, programme: Programme, now: datetime) -> int:
-    """Plan the next targets of a list programme while fewer than `_AHEAD` wait; returns how many were planned.
+    """Plan the next targets of a list programme while few wait; returns how many were planned.
 
     A target that the rules refuse for good is kept as done with the reason; one that may be called later is due.
+    Nothing is taken from the list while the programme may call nobody (R2, R8, a pause …).
     """
-    waiting = contacts.counts(tx, programme=programme.name).get("due", 0)
-    if waiting >= _AHEAD // 2:
+    waiting = contacts.waiting(tx, programme=programme.name, now=now)
+    if waiting >= _FEW or lists.exhausted(tx, programme=programme.name):
         return 0
-    targets = lists.next_targets(tx, programme=programme.name, limit=_AHEAD - waiting)
+    if _calls_nobody(tx, app, programme, now) is not None:
+        return 0
+    targets = lists.next_targets(tx, programme=programme.name, limit=min(_BATCH, _AHEAD - waiting))
     for number in targets:
-        answer, _ = ask_rules(tx, app, programme, number, None, now)
-        no = answer.no
-        contact = f"{programme.name}-{number}"
-        new = contacts.NewContact(
-            id=contact,
-            programme=programme.name,
-            version=programme.version,
-            class_=programme.campaign.class_,
-            unit=programme.campaign.unit,
-            number=number,
-            due_at=max(now, no.again) if no and no.again else now,
-        )
-        if contacts.plan(tx, new, now=now) and no is not None and no.again is None:
-            contacts.settle_undialled(tx, contact=contact, fate=fate(answer), reason=why_not(no), now=now)
+        _plan_target(tx, app, programme, number, now)
     return len(targets)
+
+
+def _calls_nobody(tx: Tx, app: App, programme: Programme, now: datetime) -> Verdict | None:
+    """The first rule that says no to this programme whatever the number; asked for no number at all."""
+    answer, _ = ask_rules(tx, app, programme, "", None, now, first_no=False)
+    of_all = OF_THE_PROGRAMME | {"R2"}  # no number is on DoNotCall, so R2 speaks of the list itself
+    return next((each for each in answer.verdicts if not each.allowed and each.rule in of_all), None)
+
+
+def _plan_target(tx: Tx, app: App, programme: Programme, number: str, now: datetime) -> None:
+    answer, _ = ask_rules(tx, app, programme, number, None, now)
+    no = answer.no
+    new = contacts.NewContact(
+        id=f"{programme.name}-{number}",
+        programme=programme.name,
+        version=programme.version,
+        class_=programme.campaign.class_,
+        unit=programme.campaign.unit,
+        number=number,
+        due_at=max(now, no.again) if no and no.again else now,
+    )
+    if contacts.plan(tx, new, now=now) and no is not None and no.again is None:
+        contacts.settle_undialled(tx, contact=new.id, fate=fate(answer), reason=why_not(no), now=now)
+
+
+async def settle_stale(app: App, programme: str, now: datetime) -> int:
+    """O20: due contacts whose freshness limit has passed are dropped, whether or not their programme may run.
+
+    Looked for beside the writer; returns how many were found.
+    """
+    old = await app.store.read(partial(contacts.stale, programme=programme, now=now, limit=_BATCH))
+
+    def drop(tx: Tx) -> None:
+        for contact, limit in old:
+            drop_stale(tx, contact, limit, now)
+
+    if old:
+        await app.store.write(drop)
+    return len(old)
+
+
+def drop_stale(tx: Tx, contact: str, limit: datetime, now: datetime) -> None:
+    """O20: this contact was not dialled before its freshness limit."""
+    reason = f"O20: not dialled before {limit:%H:%M:%S}, its freshness limit"
+    contacts.settle_undialled(tx, contact=contact, fate="stale", reason=reason, now=now)

@@ -9,19 +9,23 @@ from datetime import timedelta
 from functools import partial
 
 from ari_app.ending import house_of
-from core.after_call import EndedRegistration, after_registration
+from ari_app.until_stored import until_stored
+from core.after_call import EndedRegistration, NewMessage, after_registration
 from core.config import Registration as Settings
 from hooks import KINDS
 from hooks.answers import Answer, Ask, Hook, NotKnown, Refused, Registered, Unclear
 from runtime.app import App
 from runtime.logs import log
-from store import facts, registrations
+from store import contacts, facts, registrations, triggers
+from store import settings as remembered
+from store.errors import StoreClosed
 from store.registrations import Registration
-from store.tx import Tx
+from store.tx import PASSING, Tx
 
 logger = log("registrar")
 
 _MOST_BACKOFF_S = 300.0
+_IDLE_S = 1.0
 
 
 async def run(app: App, stopping: asyncio.Event) -> None:
@@ -31,7 +35,7 @@ async def run(app: App, stopping: asyncio.Event) -> None:
         await stopping.wait()
         return
     watch = app.store.watch("registrations")
-    await _reclaim(app, settings)
+    await app.store.write(lambda tx: reclaim(tx, app, settings))
     async with KINDS[settings.kind](settings) as hook, asyncio.TaskGroup() as asking:
         running: set[asyncio.Task[None]] = set()
         app.says["registrar"] = lambda: {"asking": len(running)}
@@ -40,45 +44,50 @@ async def run(app: App, stopping: asyncio.Event) -> None:
             if not room:
                 await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
                 continue
-            claimed = await app.store.write(partial(registrations.claim_due, now=app.now(), limit=room))
+            claimed = await _claim(app, room)
             for registration in claimed:
                 task = asking.create_task(_ask(app, settings, hook, registration))
                 running.add(task)
                 task.add_done_callback(running.discard)
             if not claimed:
-                await watch.wait(1.0)
+                await watch.wait(_IDLE_S)
 
 
-async def _reclaim(app: App, settings: Settings) -> None:
+async def _claim(app: App, room: int) -> tuple[Registration, ...]:
+    try:
+        return await app.store.write(partial(registrations.claim_due, now=app.now(), limit=room))
+    except PASSING as error:
+        logger.error("the store takes no writes, trying again", error=str(error))
+        return ()
+
+
+def reclaim(tx: Tx, app: App, settings: Settings) -> None:
     """What a killed registrar had asked: asked again with the same key where that is harmless, else unknown."""
-
-    def reclaim(tx: Tx) -> None:
-        for left in registrations.open_after_crash(tx):
-            if settings.idempotent or settings.lookup:
-                registrations.again(tx, id=left.id, due_at=app.now(), reason="the registrar ended meanwhile")
-            else:
-                _settle(tx, app, left, "unknown", reason="the registrar ended while it asked")
-
-    await app.store.write(reclaim)
+    for left in registrations.open_after_crash(tx):
+        if _may_ask_again(settings, left):
+            registrations.again(tx, id=left.id, due_at=app.now(), reason="the registrar ended meanwhile")
+        else:
+            _settle(tx, app, left, "unknown", reason="the registrar ended while it asked")
 
 
 async def _ask(app: App, settings: Settings, hook: Hook, registration: Registration) -> None:
-    """Ask once, and write what came of it."""
+    """Ask once, and write what came of it: nobody else knows the answer."""
     try:
         answer = await _answer(settings, hook, registration)
     except Exception as error:  # one registration must not end the registrar
         logger.exception("asking failed", registration=registration.id)
         answer = Unclear(f"{type(error).__name__}: {error}")
-    await app.store.write(lambda tx: _take(tx, app, settings, registration, answer))
+    try:
+        await until_stored(
+            app.store, lambda tx: _take(tx, app, settings, registration, answer), what=registration.id
+        )
+    except StoreClosed:
+        raise
+    except Exception:  # it stays `asked`; at the next start it is asked again, or called unknown
+        logger.exception("the answer could not be stored", registration=registration.id)
     logger.info(
         "asked", registration=registration.id, package=registration.package, answer=type(answer).__name__
     )
-    if isinstance(answer, Unclear) and not _may_ask_again(settings, registration):
-        await app.alarm(
-            f"registration:{registration.id}",
-            f"the registration {registration.id} of {registration.package} has no clear answer after "
-            f"{registration.tries} tries ({answer.reason}): ask the package system for this key",
-        )
 
 
 async def _answer(settings: Settings, hook: Hook, registration: Registration) -> Answer:
@@ -128,9 +137,35 @@ def _settle(
     reason: str | None = None,
     message: str | None = None,
 ) -> None:
-    """Write the result and the messages that tell the subscriber, in one transaction."""
+    """Write the result and the messages that tell the subscriber, in one transaction; an alarm for what is unknown."""
     now = app.now()
+    settled = registrations.settle(
+        tx,
+        id=registration.id,
+        state=state,
+        reference=reference,
+        reason=reason,
+        message=message,
+        new_messages=_told(tx, app, registration, state, message),
+        now=now,
+    )
+    if settled and state == "unknown":
+        text = (
+            f"the registration {registration.id} of {registration.package} has no clear answer after "
+            f"{registration.tries} tries ({reason}): ask the package system for this key"
+        )
+        remembered.raise_alarm(tx, name=f"registration:{registration.id}", text=text, now=now)
+
+
+def _told(
+    tx: Tx, app: App, registration: Registration, state: registrations.Result, message: str | None
+) -> tuple[NewMessage, ...]:
+    """The messages to the subscriber; none where the programme's file is gone, and its texts with it."""
     programme = app.installation.programmes.get(registration.programme)
+    if programme is None:
+        logger.error("its programme is gone: nobody tells the subscriber", registration=registration.id)
+        return ()
+    contact = contacts.one(tx, contact=registration.contact) if registration.contact else None
     ended = EndedRegistration(
         id=registration.id,
         number=registration.number,
@@ -138,15 +173,6 @@ def _settle(
         state=state,
         message=message,
         subscriber=facts.subscriber(tx, number=registration.number),
+        event=triggers.event_of(tx, id=contact.trigger) if contact and contact.trigger else None,
     )
-    follow = after_registration(ended, programme, house_of(app), now) if programme else ()
-    registrations.settle(
-        tx,
-        id=registration.id,
-        state=state,
-        reference=reference,
-        reason=reason,
-        message=message,
-        new_messages=follow,
-        now=now,
-    )
+    return after_registration(ended, programme, house_of(app), app.now())

@@ -58,6 +58,7 @@ class OpenCall:
     pass_no: int
     node: str | None
     trunk: str | None
+    offer: tuple[str, ...] = ()  #: codes of the packages offered in this call
 
 
 def rang(tx: Tx, *, call_id: str, at: datetime) -> None:
@@ -103,6 +104,12 @@ def _refuse(tx: Tx, call_id: str, at: datetime) -> None:
     numbers.refuse(tx, number=number, at=at, via="key", ref=call_id)
 
 
+_OPEN = (
+    select(calls, contacts.c.version, contacts.c.attempts, contacts.c.pass_no)
+    .select_from(calls.outerjoin(contacts, contacts.c.id == calls.c.contact))
+    .where(calls.c.state.in_(words("dialing", "up")))
+)
+_ONE_OPEN = _OPEN.where(calls.c.id == bindparam("call_id"))
 _ENDING = select(calls).where(calls.c.id == bindparam("call_id")).with_for_update()
 
 
@@ -171,18 +178,13 @@ def _end_contact(tx: Tx, row: Row[Any], ended: Ended, after: AfterCall) -> None:
 
 def open_calls(tx: Tx) -> tuple[OpenCall, ...]:
     """Every call that is dialing or up, the oldest first; after a start these are the orphans."""
-    chosen = (
-        select(calls, contacts.c.version, contacts.c.attempts, contacts.c.pass_no)
-        .select_from(calls.outerjoin(contacts, contacts.c.id == calls.c.contact))
-        .where(calls.c.state.in_(words("dialing", "up")))
-        .order_by(calls.c.started_at)
-    )
-    return tuple(_open_call(row) for row in tx.execute(chosen))
+    return tuple(_open_call(row) for row in tx.execute(_OPEN.order_by(calls.c.started_at)))
 
 
 def one_open(tx: Tx, *, call_id: str) -> OpenCall | None:
     """The call, if it is still open."""
-    return next((call for call in open_calls(tx) if call.id == call_id), None)
+    row = tx.execute(_ONE_OPEN, {"call_id": call_id}).one_or_none()
+    return _open_call(row) if row else None
 
 
 def _open_call(row: Row[Any]) -> OpenCall:
@@ -204,4 +206,5 @@ def _open_call(row: Row[Any]) -> OpenCall:
         pass_no=row.pass_no or 1,
         node=row.node,
         trunk=row.trunk,
+        offer=tuple(row.offer or ()),
     )

@@ -193,6 +193,36 @@ def one(tx: Tx, *, contact: str) -> Contact | None:
     return _contact(row) if row else None
 
 
+_STALE = (
+    select(contacts.c.id, contacts.c.stale_at)
+    .where(contacts.c.state == word("due"), contacts.c.programme == bindparam("programme"))
+    .where(contacts.c.pass_no == 1, contacts.c.stale_at <= bindparam("now"))
+    .limit(bindparam("most"))
+)
+_WAITING = (
+    select(func.count())
+    .where(contacts.c.state == word("due"), contacts.c.programme == bindparam("programme"))
+    .where(contacts.c.pass_no == 1, contacts.c.due_at <= bindparam("now"))
+)
+
+
+def stale(tx: Tx, *, programme: str, now: datetime, limit: int) -> tuple[tuple[str, datetime], ...]:
+    """Due contacts of this programme that are past their freshness limit (O20): their ids and that limit."""
+    rows = tx.execute(_STALE, {"programme": programme, "now": us(now), "most": limit})
+    return tuple((row.id, moment(row.stale_at)) for row in rows)
+
+
+def waiting(tx: Tx, *, programme: str, now: datetime) -> int:
+    """How many contacts of the first pass are due now: what the dialer can still take."""
+    return int(tx.execute(_WAITING, {"programme": programme, "now": us(now)}).scalar_one())
+
+
+def programmes_waiting(tx: Tx) -> frozenset[str]:
+    """The programmes that have contacts due, also those whose file is gone."""
+    chosen = select(contacts.c.programme).where(contacts.c.state == word("due")).distinct()
+    return frozenset(tx.execute(chosen).scalars())
+
+
 def counts(tx: Tx, *, programme: str) -> dict[str, int]:
     """Contacts of a programme by state: due, dialing, up, done, unknown (absent: none)."""
     counted = (

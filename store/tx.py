@@ -7,10 +7,16 @@ from typing import Any, Literal, get_args
 
 from sqlalchemy import Connection, CursorResult, Executable, Select, Table, literal_column
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import InterfaceError, OperationalError
+
+from store.errors import CommitFailed
 
 #: What a program can wait for; a writer says `tx.wake("messages")` and the sleepers look after the commit.
 Kind = Literal["triggers", "contacts", "registrations", "messages", "lists", "pauses"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
+
+#: What may go well a moment later: the database is away, locked or full.
+PASSING = (CommitFailed, OperationalError, InterfaceError)
 
 
 class Tx:
