@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from ari_app.ari import Ari, AriAway, AriError, Events
 from ari_app.call import AriCall, Dialling, Journal
@@ -116,14 +117,9 @@ class Phone:
         for node, ari in self._clients.items():
             if nodes is not None and node not in nodes:
                 continue
-            try:
-                ours = set((await ari.request("GET", "applications", ari.app))["channel_ids"])
-            except AriError as error:
-                if error.status != 404:  # 404: no controller has connected since it started
-                    raise
-                ours = set()
             for channel in await ari.request("GET", "channels"):
-                found.append(LiveChannel(channel["id"], node, channel["state"], channel["id"] in ours))
+                held = _held(channel["dialplan"], ari.app)
+                found.append(LiveChannel(channel["id"], node, channel["state"], held))
         return found
 
     async def hang_up_orphan(self, node: str, channel: str) -> bool:
@@ -171,6 +167,12 @@ class Phone:
     def _free_one(self, trunk: str) -> None:
         self._busy[trunk] -= 1
         self._freed.set()
+
+
+def _held(dialplan: Mapping[str, Any], app: str) -> bool:
+    """Whether a channel is in our application now. One that was handed over stays among the application's
+    `channel_ids`, for we created it, but runs the agents' dialplan."""
+    return dialplan.get("app_name") == "Stasis" and str(dialplan.get("app_data")).split(",")[0] == app
 
 
 async def _exists(ari: Ari, channel: str) -> bool:
