@@ -1,20 +1,22 @@
 """`mai import`: how does a person see a file become a list? A progress bar, a report, and one switch at the end."""
 
 import asyncio
-import os
+import sys
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
-from typing import cast
+from typing import Any, TextIO, cast
 
+from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
 from core.imports import KINDS
 from runtime.app import Installation
-from runtime.control import CommandFailed
+from runtime.asking import carry_out, who
+from runtime.failed import CommandFailed, WrongUsage
 from runtime.imports import RefusedRows, Report, rows_of
-from runtime.loading import open_app
-from runtime.requests import carry_out, plain
-from runtime.shown import out
+from runtime.loading import load, open_app
+from runtime.shown import as_json
 from store import lists
 from store.database import lists_folder
 from store.errors import NoStore
@@ -22,15 +24,16 @@ from store.lists import Built, ListKind
 
 
 async def import_list(
-    installation: Installation, kind: str, file: Path, programme: str | None, *, force: bool
+    config: Path, kind: str, file: Path, programme: str | None, *, force: bool, json: bool
 ) -> int:
     """Read the file, build the list beside the store, put it in force. Returns the exit status."""
+    if kind not in KINDS:
+        raise WrongUsage(f"{kind!r} is not a kind of list: one of {', '.join(KINDS)}")
+    installation = load(config)
     whose = _checked(installation, kind, file, programme)
     report, refused = Report(), RefusedRows(file)
     folder = lists_folder(installation.config.store.url, installation.folder)
-    with Progress(
-        TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn(), transient=True
-    ) as progress:
+    with _progress() as progress:
         bar = progress.add_task(f"{kind} from {file.name}", total=file.stat().st_size)
         try:
             built = await asyncio.to_thread(
@@ -39,43 +42,44 @@ async def import_list(
             )  # fmt: skip
         finally:
             refused.close()
-    _show(kind, report, refused)
+    _show(kind, report, refused, sys.stderr if json else sys.stdout)
     try:
         if report.accepted == 0:
             raise CommandFailed(f"{file}: has no row that can be taken; the list in force stays")
         await _refuse_shrunk(installation, built, force)
+        source = f"{file.name} ({who()})"
         state = await carry_out(
-            installation,
-            "switch_list",
-            built=plain(built),
-            source=f"{file.name} ({os.environ.get('USER', 'unknown')})",
-            accept_shrink=force,
+            config, "switch_list", built=asdict(built), source=source, accept_shrink=force
         )
     except BaseException:
         (folder / built.file).unlink(missing_ok=True)
         raise
-    before = "" if state["rows_before"] is None else f" (before: {state['rows_before']:,})"
-    out.print(
-        f"{kind}: {state['rows']:,} numbers in force{before}, version {state['version']}", highlight=False
-    )
+    _show_state(kind, whose, report, state, json=json)
     return 0
 
 
+def _progress() -> Progress:
+    console = Console(stderr=True)
+    return Progress(
+        TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn(),
+        console=console, transient=True, disable=not console.is_terminal,
+    )  # fmt: skip
+
+
 def _checked(installation: Installation, kind: str, file: Path, programme: str | None) -> str:
-    if kind not in KINDS:
-        raise CommandFailed(f"{kind!r} is not a kind of list: one of {', '.join(KINDS)}")
-    if not file.is_file():
+    if kind == "targets" and programme is None:
+        raise WrongUsage("targets belong to a programme: add --programme NAME")
+    if programme is not None and kind in ("subscribers", "dnc"):
+        raise WrongUsage(f"{kind} hold for every programme: leave out --programme")
+    known = {*installation.programmes, *installation.held_back}
+    if programme is not None and programme not in known:
+        raise WrongUsage(f"{programme!r} is not a programme: one of {', '.join(sorted(known)) or '(none)'}")
+    if not file.exists():
         raise CommandFailed(f"{file}: is not there")
+    if not file.is_file():
+        raise CommandFailed(f"{file}: is not a file")
     if file.suffix.lower() != ".csv":
         raise CommandFailed(f"{file}: only CSV files are read so far; save it as CSV (UTF-8)")
-    if kind == "targets" and programme is None:
-        raise CommandFailed("targets belong to a programme: add --programme NAME")
-    if programme is not None and programme not in installation.programmes:
-        raise CommandFailed(
-            f"{programme!r} is not a programme: one of {', '.join(sorted(installation.programmes))}"
-        )
-    if programme is not None and kind in ("subscribers", "dnc"):
-        raise CommandFailed(f"{kind} hold for every programme: leave out --programme")
     return programme or ""
 
 
@@ -92,14 +96,30 @@ def _build(
     return lists.build(folder, kind, rows, programme=programme)
 
 
-def _show(kind: str, report: Report, refused: RefusedRows) -> None:
-    out.print(f"{kind}: {report.accepted:,} rows accepted, {report.refused:,} refused", highlight=False)
-    for line, reason in report.first_refused:
-        out.print(f"  {refused.file}:{line}: {reason}", markup=False, highlight=False, soft_wrap=True)
+def _show(kind: str, report: Report, refused: RefusedRows, out: TextIO) -> None:
+    said = [f"{kind}: {report.accepted:,} rows accepted, {report.refused:,} refused"]
+    said += [f"  {refused.file}:{line}: {reason}" for line, reason in report.first_refused]
     if report.refused > len(report.first_refused):
-        out.print(f"  … and {report.refused - len(report.first_refused):,} more", highlight=False)
+        said.append(f"  … and {report.refused - len(report.first_refused):,} more")
     if report.refused:
-        out.print(f"  all refused rows: {refused.path}", markup=False, highlight=False, soft_wrap=True)
+        said.append(f"  all refused rows: {refused.path}")
+    print("\n".join(said), file=out)
+
+
+def _show_state(kind: str, whose: str, report: Report, state: dict[str, Any], *, json: bool) -> None:
+    if json:
+        row = {
+            "kind": kind,
+            "programme": whose or None,
+            "accepted": report.accepted,
+            "refused": report.refused,
+        }
+        as_json([row | state])
+        return
+    before = "" if state["rows_before"] is None else f" (before: {state['rows_before']:,})"
+    twice = report.accepted - state["rows"]
+    again = f"; {twice:,} rows repeat a number" if twice else ""
+    print(f"{kind}: {state['rows']:,} numbers in force{before}, version {state['version']}{again}")
 
 
 async def _refuse_shrunk(installation: Installation, built: Built, force: bool) -> None:

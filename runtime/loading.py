@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from sqlalchemy.exc import DBAPIError
+
 from core.config import Config
 from core.facts import Programme, law_of
 from core.lint import Finding, lint
@@ -15,15 +17,11 @@ from core.packages import Catalogue
 from core.written import VIETNAM
 from runtime.app import App, Installation, Media
 from runtime.clock import clock_of
+from runtime.failed import BadInstallation
 from store.database import open_store
+from store.errors import StoreError
 
-
-class BadInstallation(Exception):
-    """Something that a person wrote is wrong; `lines` say where and what would be right."""
-
-    def __init__(self, lines: list[str]) -> None:
-        super().__init__("\n".join(lines))
-        self.lines = lines
+__all__ = ["BadInstallation", "Loaded", "check", "load", "load_config", "open_app"]
 
 
 def _shown(path: Path) -> str:
@@ -114,27 +112,24 @@ def load(file: Path) -> Installation:
     )
 
 
-def check(file: Path) -> tuple[list[str], bool]:
+def check(file: Path) -> tuple[list[str], int]:
     """`mai check`: a line for everything that is wrong or found, and one for each file that is well.
 
-    Second: whether every programme would start. Raises BadInstallation as `load` does.
+    Second: 0 when every programme would start, 1 when a rule forbids one, 2 when a file is wrong. Raises
+    BadInstallation for what the whole system stands on, as `load` does.
     """
     config = load_config(file)
     folder = file.resolve().parent
+    lines, worst = [f"{_shown(file)}: well"], 0
     catalogue = load_catalogue(config, folder)
-    lines = [
-        f"{_shown(file)}: well",
-        f"{_shown(folder / config.packages)}: {len(catalogue.packages)} packages",
-    ]
-    campaigns = load_campaigns(config, folder, catalogue)
-    for each in campaigns:
+    lines.append(f"{_shown(folder / config.packages)}: {len(catalogue.packages)} packages")
+    for each in load_campaigns(config, folder, catalogue):
         lines += [str(problem) for problem in each.problems] + [str(finding) for finding in each.findings]
-        if each.programme is not None:
-            starts = "starts" if each.why_held_back is None else "does not start"
-            lines.append(f"{each.file}: {each.programme.campaign.title}: {starts}")
-    if any(each.problems for each in campaigns):
-        raise BadInstallation(lines)
-    return lines, not any(each.why_held_back for each in campaigns)
+        title = f": {each.programme.campaign.title}" if each.programme else ""
+        held = each.why_held_back is not None
+        lines.append(f"{each.file}{title}: {'does not start' if held else 'starts'}")
+        worst = max(worst, 2 if each.problems else 1 if held else 0)
+    return lines, worst
 
 
 def _campaign_files(folder: Path) -> Iterator[Path]:
@@ -156,5 +151,8 @@ async def open_app(
     """The store and the clock of an installation; `media`: where the prompts are. Raises store.errors.StoreError."""
     config = installation.config
     async with open_store(config.store.url, installation.folder, readonly=readonly) as store:
-        clock = await clock_of(store, config.clock.now, readonly=readonly)
-        yield App(installation, store, clock, media)
+        try:
+            clock = await clock_of(store, config.clock.now, readonly=readonly)
+            yield App(installation, store, clock, media)
+        except DBAPIError as error:
+            raise StoreError(f"the store cannot be used: {error.orig}") from error

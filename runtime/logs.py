@@ -1,33 +1,41 @@
 """What do the programs write while they work? One line per step, numbers masked (R14), secrets never."""
 
-import re
+import logging
 import sys
 from typing import Any
 
 import structlog
 
-from core.numbers import masked
+from runtime.masking import mask_numbers
 
-_NUMBER = re.compile(r"\+84[0-9]{9}\b|\b84[0-9]{9}\b|\b0[0-9]{9}\b")
+__all__ = ["log", "mask_numbers", "set_up"]
 
 
-def mask_numbers(text: str) -> str:
-    """R14: every subscriber number in a text, masked."""
-
-    def hide(found: re.Match[str]) -> str:
-        digits = found[0].removeprefix("+")
-        national = digits[2:] if digits.startswith("84") else digits[1:]
-        return masked("+84" + national)
-
-    return _NUMBER.sub(hide, text)
+def _masked(value: Any) -> Any:
+    match value:
+        case str():
+            return mask_numbers(value)
+        case dict():
+            return {name: _masked(item) for name, item in value.items()}
+        case list() | tuple():
+            return [_masked(item) for item in value]
+        case _:
+            return value
 
 
 def _masked_values(_: Any, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
-    return {name: mask_numbers(value) if isinstance(value, str) else value for name, value in event.items()}
+    return {name: _masked(value) for name, value in event.items()}
+
+
+class _ToOurLog(logging.Handler):
+    """What libraries say with Python's own logging looks like the rest, and is masked like the rest."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        log(record.name).log(record.levelno, record.getMessage(), exc_info=record.exc_info or None)
 
 
 def set_up(*, as_json: bool = False, colours: bool | None = None) -> None:
-    """Send structlog to standard error: for people on a terminal, JSON lines where asked."""
+    """Send structlog and Python's logging to standard error: for people on a terminal, JSON lines where asked."""
     shown: Any = (
         structlog.processors.JSONRenderer(ensure_ascii=False)
         if as_json
@@ -43,6 +51,8 @@ def set_up(*, as_json: bool = False, colours: bool | None = None) -> None:
         ],
         logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
     )
+    root = logging.getLogger()
+    root.handlers = [_ToOurLog(level=logging.WARNING)]
 
 
 def log(part: str) -> structlog.typing.FilteringBoundLogger:

@@ -7,6 +7,7 @@ can finish. A part that fails is logged, alarmed and started again after a while
 import asyncio
 import signal
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from runtime.app import App
@@ -17,35 +18,72 @@ Run = Callable[[App, asyncio.Event], Awaitable[None]]
 
 #: Started in this order, stopped in reverse: what takes work in stops first.
 ORDER = ("asterisk", "sms", "registrar", "agi", "dialer", "planner", "web")
-_AGAIN_FIRST_S = 1.0
 _AGAIN_MOST_S = 30.0
 
 
 @dataclass
 class Part:
-    """One program of the system, e.g. the dialer. `stop_s`: how long it may take to finish its work."""
+    """One program of the system, e.g. the dialer. `stop_s`: how long it may take to finish its work.
+
+    After a fault it starts again in `again_s` seconds, then twice that, and so on; one that has run for `steady_s`
+    is well again.
+    """
 
     name: str
     run: Run
     stop_s: float = 10.0
+    again_s: float = 1.0
+    steady_s: float = 10.0
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 async def _supervised(app: App, part: Part) -> None:
     """Run a part, again after a fault, until it is told to stop."""
-    again_s = _AGAIN_FIRST_S
+    again_s = part.again_s
     while not part.stopping.is_set():
+        running = asyncio.create_task(_until_fault(part, app), name=f"{part.name} running")
         try:
-            await part.run(app, part.stopping)
-            await app.clear_alarm(f"part:{part.name}")
-            return
-        except Exception as error:  # one part must not end the others
-            log(part.name).exception("part failed, starting it again", again_s=again_s)
-            await app.alarm(f"part:{part.name}", f"{part.name} failed: {type(error).__name__}: {error}")
-        try:
+            _, young = await asyncio.wait({running}, timeout=part.steady_s)
+            if young:
+                again_s = part.again_s
+                await _told(app, part, None)
+            why = await running
+        finally:
+            if running.cancel():
+                await asyncio.wait({running})
+        if part.stopping.is_set():
+            break
+        await _told(app, part, f"{part.name} {why}; it is started again")
+        with suppress(TimeoutError):
             await asyncio.wait_for(part.stopping.wait(), again_s)
-        except TimeoutError:
-            again_s = min(again_s * 2, _AGAIN_MOST_S)
+        again_s = min(again_s * 2, _AGAIN_MOST_S)
+    await _told(app, part, None)
+
+
+async def _until_fault(part: Part, app: App) -> str:
+    """Why it ended, in words; the log has the rest."""
+    try:
+        await part.run(app, part.stopping)
+    except Exception as error:  # one part must not end the others
+        if isinstance(
+            error.__cause__, OSError
+        ):  # a port that is taken, a file that is away: no fault of the code
+            log(part.name).error("failed", why=str(error))
+            return str(error)
+        log(part.name).exception("failed")
+        return f"failed: {type(error).__name__}: {error}"
+    if not part.stopping.is_set():
+        log(part.name).error("ended by itself")
+    return "ended by itself"
+
+
+async def _told(app: App, part: Part, alarm: str | None) -> None:
+    """Raise or clear the part's alarm. A store that cannot be written must not end the part as well."""
+    try:
+        name = f"part:{part.name}"
+        await (app.alarm(name, alarm) if alarm else app.clear_alarm(name))
+    except Exception:
+        log(part.name).exception("its alarm was not stored")
 
 
 async def run_parts(app: App, parts: Sequence[Part], stop: asyncio.Event) -> None:

@@ -3,20 +3,20 @@
 Each is given the App and the request's fields, and returns what the command shows (JSON).
 """
 
-import getpass
 from collections.abc import Awaitable, Callable
-from dataclasses import asdict
 from typing import Any
 from uuid import uuid4
 
 from core.after_call import refusal_confirmed
 from core.facts import Event
 from core.numbers import BadNumber, subscriber_number
-from runtime.app import App, Installation
-from runtime.control import CommandFailed, Handler, NobodyRuns, ask
-from runtime.loading import open_app
+from runtime.app import App
+from runtime.asking import new_id
+from runtime.control import Handler
+from runtime.failed import CommandFailed
 from runtime.topups import BadTopup, take_topup
-from store import lists, logs, messages, numbers, settings, triggers
+from runtime.why import why_idle
+from store import lists, logs, messages, numbers, reports, settings, triggers
 from store.lists import Built
 from store.tx import Tx
 
@@ -124,6 +124,20 @@ async def says(app: App) -> Any:
     return {name: part() for name, part in app.says.items()}
 
 
+async def status(app: App) -> Any:
+    """What is up, what waits, and why nothing is dialled when nothing is."""
+    now = app.now()
+    found = await app.store.read(lambda tx: reports.status(tx, now=now))
+    held_back, parts = app.installation.held_back, await says(app)
+    stored = {"now": now.isoformat(), **found, "held_back": held_back}
+    return {
+        "running": True,
+        "parts": parts,
+        **stored,
+        "why": why_idle(stored, parts, app.installation, now),
+    }
+
+
 #: Requests that need nothing running but the store.
 REQUESTS: dict[str, Request] = {
     "topup": topup,
@@ -133,7 +147,7 @@ REQUESTS: dict[str, Request] = {
     "refuse": refuse,
 }
 #: Requests that only a running system can answer.
-LIVE: dict[str, Request] = {"call": call, "fate": fate, "says": says}
+LIVE: dict[str, Request] = {"call": call, "fate": fate, "says": says, "status": status}
 
 
 def handlers(app: App, **more: Handler) -> dict[str, Handler]:
@@ -146,32 +160,3 @@ def handlers(app: App, **more: Handler) -> dict[str, Handler]:
         return handle
 
     return {name: of(request) for name, request in (REQUESTS | LIVE).items()} | more
-
-
-async def carry_out(installation: Installation, do: str, **fields: Any) -> Any:
-    """Hand a request to the running system, or do it here when nobody runs."""
-    try:
-        return await ask(installation.run_dir, do, **fields)
-    except NobodyRuns:
-        if do in LIVE:
-            raise CommandFailed("nothing runs here: start the system with `mai run`") from None
-        async with open_app(installation) as app:
-            return await REQUESTS[do](app, **fields)
-
-
-def plain(built: Built) -> dict[str, Any]:
-    """A built list as a request carries it."""
-    return asdict(built)
-
-
-def new_id(kind: str) -> str:
-    """An id for an event that came without one."""
-    return f"{kind}-{uuid4().hex[:16]}"
-
-
-def who() -> str:
-    """Who gives this command, for the log."""
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):
-        return "unknown"

@@ -2,9 +2,10 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from typing import Any
 
+from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from core.speech import pieces_to_make
@@ -13,39 +14,58 @@ from runtime.app import App, Installation
 from runtime.asterisk import AsteriskTrouble, ManagedNode
 from runtime.asterisk_files import ROOT, BadAsteriskConfig, installed
 from runtime.control import listening
-from runtime.loading import open_app
+from runtime.failed import WrongUsage
+from runtime.loading import load, open_app
 from runtime.logs import log
 from runtime.parts import ORDER, Part, Run, run_parts, stop_on_signals
 from runtime.requests import handlers
+
+__all__ = ["asterisk", "chosen_parts", "load", "managed_nodes", "run_system"]
 
 logger = log("system")
 
 _RETRY_S = 5.0
 
 
-def make_prompts(installation: Installation, progress: Progress) -> Library:
-    """Every piece that any programme may play, before a call is made. Raises CannotMake, CannotSpeak."""
-    library = open_library(installation.config.prompts, installation.catalogue, installation.folder)
+def make_prompts(installation: Installation, library: Library, stop: asyncio.Event) -> None:
+    """Every piece that any programme may play, before a call is made; leaves off when told to stop.
+
+    Blocks. Raises CannotMake, CannotSpeak.
+    """
     pieces = dict.fromkeys(
         piece
         for programme in installation.programmes.values()
         for piece in pieces_to_make(programme.campaign, installation.catalogue)
     )
     missing = library.missing(pieces)
-    if missing:
+    if not missing:
+        return
+    with _progress_bar() as progress, suppress(_Stopped):
         bar = progress.add_task("prompts", total=len(missing))
-        library.make(missing, lambda done, of, piece: progress.update(bar, completed=done, total=of))
-    return library
+
+        def made(done: int, of: int, piece: str) -> None:
+            if stop.is_set():
+                raise _Stopped
+            progress.update(bar, completed=done, total=of)
+
+        library.make(missing, made)
 
 
-def progress_bar() -> Progress:
-    """A progress bar for people; nothing where standard error is not a terminal."""
+class _Stopped(Exception):
+    """Told to stop while prompts are made."""
+
+
+def _progress_bar() -> Progress:
+    """A progress bar on standard error for people; nothing where that is not a terminal."""
+    console = Console(stderr=True)
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
+        console=console,
         transient=True,
+        disable=not console.is_terminal,
     )
 
 
@@ -91,10 +111,10 @@ _STOP_S = {"dialer": 75.0, "sms": 20.0, "registrar": 30.0, "asterisk": 20.0}
 
 
 def chosen_parts(names: Sequence[str], programs: Mapping[str, Run]) -> list[Part]:
-    """The parts to run, in order; none named: all. Raises ValueError for an unknown name."""
+    """The parts to run, in order; none named: all. Raises WrongUsage for an unknown name."""
     known = {"asterisk": asterisk, **programs}
     if strange := sorted(set(names) - set(known)):
-        raise ValueError(f"{strange[0]!r} is not a part: one of {', '.join(ORDER)}")
+        raise WrongUsage(f"{strange[0]!r} is not a part: one of {', '.join(ORDER)}")
     wanted = set(names) or set(known)
     if "dialer" in wanted:
         wanted.add("asterisk")
@@ -104,11 +124,11 @@ def chosen_parts(names: Sequence[str], programs: Mapping[str, Run]) -> list[Part
 async def run_system(installation: Installation, parts: Sequence[Part]) -> None:
     """Run until told to stop (a signal, or `mai stop`). Raises StoreError, CannotMake, CannotSpeak."""
     stop, done = asyncio.Event(), asyncio.Event()
-    with progress_bar() as progress:
-        library = await asyncio.to_thread(make_prompts, installation, progress)
+    library = open_library(installation.config.prompts, installation.catalogue, installation.folder)
     async with AsyncExitStack() as stack:
         app = await stack.enter_async_context(open_app(installation, media=library.file))
         stop_on_signals(stop)
+        stack.callback(logger.info, "stopped")
 
         async def stopped(fields: dict[str, Any]) -> Any:
             stop.set()
@@ -116,10 +136,9 @@ async def run_system(installation: Installation, parts: Sequence[Part]) -> None:
             return {"stopped": True}
 
         await stack.enter_async_context(listening(installation.run_dir, handlers(app, stop=stopped)))
+        stack.callback(done.set)
+        for name, why in installation.held_back.items():
+            logger.warning("held back", programme=name, why=why)
+        await asyncio.to_thread(make_prompts, installation, library, stop)
         logger.info("running", parts=[part.name for part in parts], decision_time=app.now().isoformat())
-        try:
-            await run_parts(app, parts, stop)
-        finally:
-            logger.info("stopped")
-            done.set()
-            await asyncio.sleep(0.05)  # lets the answer of `mai stop` leave
+        await run_parts(app, parts, stop)
