@@ -51,10 +51,16 @@ class App:
     clock: Clock
     media: Media  #: the sound file of a piece of text
     says: dict[str, Says] = field(default_factory=dict)  #: what each part says of itself, for `mai status`
+    earlier: dict[str, Programme] = field(default_factory=dict)  #: by version: replaced while calls were up
 
     @property
     def config(self) -> Config:
         return self.installation.config
+
+    def programme_of(self, name: str, version: str | None) -> Programme | None:
+        """The programme as a call began with it, else as it is now; None: its file is gone."""
+        earlier = self.earlier.get(version or "")
+        return earlier if earlier is not None else self.installation.programmes.get(name)
 
     def now(self) -> datetime:
         return self.clock.now()

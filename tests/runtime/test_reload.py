@@ -1,0 +1,141 @@
+"""Does an edited campaign hold for the next event, and a wrong edit change nothing?"""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from core.speech import pieces_to_make
+from runtime import reload
+from runtime.app import App
+from store import settings, versions
+from tests.runtime.office import CAMPAIGN, edit, files, office, write_files
+from tests.small_app import running
+
+__all__ = ["files"]
+_LONGEST_S = 30
+
+
+def _least(app: App, name: str = "topup") -> int | None:
+    return app.installation.campaign(name).audience.arpu[0].at_least
+
+
+async def _alarms(app: App) -> dict[str, str]:
+    return {alarm.name: alarm.text for alarm in await app.store.read(settings.standing_alarms)}
+
+
+async def test_a_changed_number_holds_at_once_and_the_version_is_kept(files: Path) -> None:
+    """O4: raised in the file, it is what the next event is asked with."""
+    async with office(files) as app:
+        before = app.installation.programmes["topup"]
+        edit(files, CAMPAIGN.replace("30000", "50000"))
+        (taken,) = await reload.take_up(app)
+        after = app.installation.programmes["topup"]
+        content = await app.store.read(lambda tx: versions.content(tx, version=after.version))
+    assert (taken.name, taken.refused, _least(app)) == ("topup", None, 50_000)
+    assert content == CAMPAIGN.replace("30000", "50000")
+    assert app.earlier == {before.version: before}
+    assert app.programme_of("topup", before.version) is before
+    assert app.programme_of("topup", after.version) is after
+    assert app.programme_of("topup", "of another start") is after
+
+
+async def test_prompts_are_there_before_the_version_starts(files: Path) -> None:
+    """DESIGN §4: a version starts only when its pieces exist."""
+    async with office(files) as app:
+        edit(files, CAMPAIGN.replace("Duy Tân", "Trần Thái Tông"))
+        await reload.take_up(app)
+        campaign = app.installation.campaign("topup")
+        made = [app.media(piece) for piece in pieces_to_make(campaign, app.installation.catalogue)]
+    assert made
+    assert all(file.stat().st_size > 44 for file in made)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "line", "says"),
+    [
+        (CAMPAIGN.replace("at_least: 30000", "at_lest: 30000"), 8, 'did you mean "at_least"?'),
+        (CAMPAIGN.replace("30000", "30.000"), 8, "write 30000"),
+        (CAMPAIGN.replace("C90N", "C91N"), 9, 'did you mean "C90N"?'),
+        (CAMPAIGN.replace("tự động ", ""), 11, "R12"),
+        ("", 1, "is empty"),
+    ],
+)
+async def test_a_wrong_edit_is_refused_with_its_line_and_what_runs_stays(
+    files: Path, wrong: str, line: int, says: str
+) -> None:
+    """Issue 3, 2: log, alarm, and the running version; R11, R12: the linter is asked too."""
+    async with office(files) as app:
+        before = app.installation
+        edit(files, wrong)
+        (refused,) = await reload.take_up(app)
+        alarm = (await _alarms(app))["campaign:topup"]
+        assert app.installation is before
+        assert refused.refused is not None
+        assert f"topup.yaml:{line}:" in alarm
+        assert says in alarm
+        assert f"version {before.programmes['topup'].version} stays" in alarm
+        edit(files, CAMPAIGN.replace("30000", "40000"))
+        await reload.take_up(app)
+        assert await _alarms(app) == {}
+        assert _least(app) == 40_000
+
+
+async def test_going_back_to_what_runs_ends_the_alarm(files: Path) -> None:
+    async with office(files) as app:
+        edit(files, "title: [")
+        await reload.take_up(app)
+        assert list(await _alarms(app)) == ["campaign:topup"]
+        edit(files, CAMPAIGN)
+        assert await reload.take_up(app) == []
+        assert await _alarms(app) == {}
+
+
+async def test_a_new_file_starts_and_one_that_is_gone_ends_and_the_others_stay(files: Path) -> None:
+    """O18."""
+    async with office(files) as app:
+        kept = app.installation.programmes["topup"]
+        edit(files, CAMPAIGN.replace("30000", "70000"), "second")
+        await reload.take_up(app)
+        assert _least(app, "second") == 70_000
+        (files / "campaigns" / "second.yaml").unlink()
+        await reload.take_up(app)
+        assert app.installation.programmes == {"topup": kept}
+        assert list(app.installation.files) == ["topup"]
+
+
+async def test_a_programme_that_was_held_back_starts_when_its_file_is_mended(tmp_path: Path) -> None:
+    """R12."""
+    write_files(tmp_path, topup=CAMPAIGN.replace("tự động ", ""))
+    async with office(tmp_path) as app:
+        assert "R12" in app.installation.held_back["topup"]
+        edit(tmp_path, CAMPAIGN)
+        await reload.take_up(app)
+        assert app.installation.held_back == {}
+
+
+async def test_a_folder_that_is_away_changes_nothing_and_is_told(files: Path) -> None:
+    async with office(files) as app:
+        before = app.installation
+        (files / "campaigns").rename(files / "elsewhere")
+        assert await reload.take_up(app) == []
+        assert "is not there" in (await _alarms(app))["campaigns"]
+        assert app.installation is before
+
+
+async def test_the_part_takes_up_what_is_edited_while_it_runs(files: Path) -> None:
+    """Issue 3, 2: without a restart; the planner and the dialer are woken."""
+    async with office(files) as app, running(reload.run, app, "campaigns"):
+        woken = app.store.watch("triggers")
+        edit(files, CAMPAIGN.replace("30000", "60000"))
+        async with asyncio.timeout(_LONGEST_S):
+            while _least(app) != 60_000:
+                await woken.wait(_LONGEST_S)
+        assert app.says["campaigns"]() == {"topup": app.installation.programmes["topup"].version}
+
+
+async def test_what_was_edited_before_the_part_began_is_taken_up_too(files: Path) -> None:
+    async with office(files) as app:
+        edit(files, CAMPAIGN.replace("30000", "80000"))
+        async with running(reload.run, app, "campaigns"):
+            assert _least(app) == 80_000
