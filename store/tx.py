@@ -3,15 +3,13 @@
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import Any, Literal, get_args
 
 from sqlalchemy import Connection, CursorResult, Executable, Select, Table, literal_column
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import InterfaceError, OperationalError
 
 from store.errors import CommitFailed
-
-if TYPE_CHECKING:
-    from sqlalchemy.dialects import postgresql, sqlite
 
 #: What a program can wait for; a writer says `tx.wake("messages")` and the sleepers look after the commit.
 Kind = Literal["triggers", "contacts", "registrations", "messages", "lists", "pauses"]
@@ -61,14 +59,8 @@ class Tx:
         changed = {name: insert.excluded[name] for name in values if name not in keys}
         self.execute(insert.on_conflict_do_update(index_elements=keys, set_=changed), dict(values))
 
-    def _insert(self, table: Table) -> "sqlite.Insert | postgresql.Insert":
-        if self.on_postgres:  # a dialect costs 0.1 s to load: only the one that is used
-            from sqlalchemy.dialects import postgresql
-
-            return postgresql.insert(table)
-        from sqlalchemy.dialects import sqlite
-
-        return sqlite.insert(table)
+    def _insert(self, table: Table) -> sqlite.Insert | postgresql.Insert:
+        return postgresql.insert(table) if self.on_postgres else sqlite.insert(table)
 
 
 @lru_cache(maxsize=256)
