@@ -4,7 +4,7 @@ Paths are relative to the file. A secret may be `${ENV_NAME}` (filled in by the 
 """
 
 from datetime import date
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, Field, SecretStr
 
@@ -70,6 +70,17 @@ class Bind(Written):
     enquire_link_s: float = Field(default=30, gt=0)
     segmentation: Literal["udh8", "udh16", "sar", "payload"] = "udh8"
     receipt_hold_s: float = Field(default=3600, gt=0)
+    #: Which messages it takes; empty: of every sender, every programme. The bind that says more goes first.
+    senders: tuple[str, ...] = ()
+    programmes: tuple[str, ...] = ()
+    alarm_after_s: float = Field(default=5, ge=0)  #: down for so long: an alarm (a refused bind: at once)
+    server_hostname: str | None = None  #: the name in its certificate, if it is not `host`
+    system_type: str = Field(default="", max_length=12)
+    #: This SMSC's own meaning of a status, in hexadecimal: {"0x0403": temporary}
+    statuses: dict[
+        Annotated[str, Field(pattern=r"^0x[0-9a-fA-F]{1,8}$")],
+        Literal["accepted", "temporary", "throttled", "permanent", "unknown"],
+    ] = Field(default={})
 
 
 class Registration(Written):

@@ -2,6 +2,7 @@
 
 import hashlib
 from dataclasses import replace
+from datetime import datetime, timedelta
 
 from core.after_call import refusal_confirmed
 from core.numbers import BadNumber, subscriber_number
@@ -9,13 +10,17 @@ from core.refusal import is_refusal
 from runtime.app import App
 from runtime.logs import log
 from smpp import statuses
-from smpp.pdu import DataSm, DeliverSm
+from smpp.pdu import TAG_USER_MESSAGE_REFERENCE, DataSm, DeliverSm, tlv
 from smpp.receipts import Receipt, State, id_forms, receipt_of
-from smpp.segments import join, part_of
+from smpp.segments import Part, join, part_of
 from store import messages, numbers, parts, received
+from store.received import LongPart
 from store.tx import Tx
 
 logger = log("sms")
+
+#: A long message whose parts stop coming is read as far as it came after this time.
+_PARTS_EXPIRE = timedelta(hours=6)
 
 _STATES: dict[State, parts.Receipt] = {
     State.DELIVERED: "delivered",
@@ -36,28 +41,28 @@ async def take_incoming(app: App, bind: str, pdu: DeliverSm | DataSm) -> int:
     return statuses.OK
 
 
-def _hash(pdu: DeliverSm | DataSm) -> str:
+def _hash(*named: object) -> str:
     """Names a message over redeliveries, which have a new sequence number."""
-    octets = b"" if isinstance(pdu, DataSm) else pdu.short_message
-    content = repr(
-        (pdu.source_addr, pdu.destination_addr, pdu.esm_class, pdu.data_coding, octets, tuple(pdu.tlvs))
-    )
-    return hashlib.sha256(content.encode()).hexdigest()[:32]
+    return hashlib.sha256(repr(named).encode()).hexdigest()[:32]
 
 
 def _number(digits: str) -> str:
     """The subscriber's number as we keep it; what is none (a short code, a name) stays as it came."""
-    try:
-        return subscriber_number(digits)
-    except BadNumber:
-        return digits
+    for written in (digits, f"0{digits}"):  # some SMSCs write national numbers without their 0
+        try:
+            return subscriber_number(written)
+        except BadNumber:
+            continue
+    return digits
 
 
 def _take_receipt(tx: Tx, app: App, bind: str, pdu: DeliverSm | DataSm, receipt: Receipt) -> None:
     forms = id_forms(receipt.message_id) if receipt.message_id else ()
+    octets = b"" if isinstance(pdu, DataSm) else pdu.short_message
+    reference = tlv(pdu, TAG_USER_MESSAGE_REFERENCE)
     parts.receipt(
         tx,
-        id=_hash(pdu),
+        id=_hash(pdu.source_addr, pdu.destination_addr, pdu.esm_class, pdu.data_coding, octets, pdu.tlvs),
         bind=bind,
         smsc_ids=forms,
         state=_STATES.get(receipt.state) if receipt.final else None,
@@ -65,20 +70,55 @@ def _take_receipt(tx: Tx, app: App, bind: str, pdu: DeliverSm | DataSm, receipt:
         number=_number(pdu.source_addr),
         to=pdu.destination_addr,
         text=f"{receipt.state} {receipt.error}".strip(),
+        reference=int.from_bytes(reference, "big") if reference else None,
     )
 
 
 def _take_message(tx: Tx, app: App, bind: str, pdu: DeliverSm | DataSm) -> None:
-    number, now = _number(pdu.source_addr), app.now()
-    text = join([replace(part_of(pdu), method=None, total=1, number=1)]) or ""
-    stored = received.add(
-        tx, id=_hash(pdu), number=number, to=pdu.destination_addr, text=text, bind=bind, at=now
-    )
-    if stored is None:
+    """A message, or a part of one: with its last part the whole is stored and acted upon."""
+    part, now = part_of(pdu), app.now()
+    number, to = _number(pdu.source_addr), pdu.destination_addr
+    label = (part.method, part.reference, part.total, part.number)
+    name = _hash(pdu.source_addr, to, pdu.esm_class, part.data_coding, part.octets, label)
+    if part.method is None:
+        _take_whole(tx, app, bind, number, to, [part], name, now)
         return
-    if number.startswith("+84") and is_refusal(text):
-        first = numbers.refuse(tx, number=number, at=now, via="sms", ref=stored)
-        if first:
-            messages.add(tx, refusal_confirmed(number, stored, app.config.texts, now), now=now)
-        received.done(tx, id=stored)
-        logger.info("refusal by SMS", number=number, bind=bind)
+    long = LongPart(
+        number, to, part.method, part.reference, part.total, part.number, part.octets, part.data_coding, name
+    )
+    complete = received.add_part(tx, long, bind=bind, at=now)
+    if complete is not None:
+        whole = _hash(*(each.hash for each in complete))
+        _take_whole(tx, app, bind, number, to, [_part(each) for each in complete], whole, now)
+
+
+def _part(long: LongPart) -> Part:
+    return Part(None, long.reference, long.total, long.part, long.octets, long.data_coding)
+
+
+def _take_whole(
+    tx: Tx, app: App, bind: str | None, number: str, to: str, came: list[Part], name: str, now: datetime
+) -> None:
+    """Store a message that is complete, or as much of it as came, and act on its words once."""
+    text = join([replace(part, total=len(came)) for part in came]) or ""
+    stored = received.add(tx, id=name, number=number, to=to, text=text, bind=bind, at=now)
+    if stored is not None and number.startswith("+84") and is_refusal(text):
+        _refuse(tx, app, number, stored, now)
+
+
+def _refuse(tx: Tx, app: App, number: str, ref: str, now: datetime) -> None:
+    """R6: it holds at once, for every programme, and is confirmed one time."""
+    if numbers.refuse(tx, number=number, at=now, via="sms", ref=ref):
+        messages.add(tx, refusal_confirmed(number, ref, app.config.texts, now), now=now)
+    received.done(tx, id=ref)
+    logger.info("refusal by SMS", number=number)
+
+
+def join_incomplete(tx: Tx, *, app: App, now: datetime) -> int:
+    """Long messages whose parts stopped coming, read as far as they came: a refusal in them holds. How many."""
+    taken = received.incomplete(tx, before=now - _PARTS_EXPIRE)
+    for came in taken:
+        first = came[0]
+        name = _hash(*(each.hash for each in came))
+        _take_whole(tx, app, None, first.number, first.to, [_part(each) for each in came], name, now)
+    return len(taken)

@@ -6,16 +6,19 @@ A message's state is what its parts say (store/parts.py). Each arrow is committe
 """
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Row, and_, bindparam, delete, exists, func, or_, select, update
-from sqlalchemy.orm import aliased
+from sqlalchemy import Row, and_, bindparam, delete, exists, func, not_, or_, select, true, update
 
 from core.after_call import NewMessage
 from core.campaigns import Class
-from store.schema import message_parts, messages
+from store import receipts
+from store.part_state import derive, due_when_answered, remove
+from store.schema import message_parts, messages, part_references
 from store.times import moment, us, us_or_none
 from store.tx import Tx, word, words
 
@@ -44,6 +47,26 @@ class Message:
     parts: int | None
     bind: str | None
     sent_parts: frozenset[int] = frozenset()  #: of an earlier try, perhaps felt: not to be sent again
+    reference: int | None = None  #: of its parts, once it has one
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Which messages a bind takes; empty: of every sender, every programme. `but`: what better binds take."""
+
+    senders: tuple[str, ...] = ()
+    programmes: tuple[str, ...] = ()
+    but: tuple["Route", ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A due message that is about to be sent in so many parts; `new`: those without a row yet."""
+
+    id: str
+    parts: int
+    new: tuple[int, ...]
+    reference: int | None
 
 
 def id_of(key: str) -> str:
@@ -76,29 +99,67 @@ def add(tx: Tx, new: NewMessage, *, now: datetime) -> bool:
     return True
 
 
-_BEFORE = aliased(messages)
+#: An earlier message to the same number that was refused for now goes first, if it does within this time.
+_SOON = timedelta(minutes=1)
+
+_BEFORE = messages.alias("before")
 _WAITS = exists().where(_BEFORE.c.id == messages.c.after, _BEFORE.c.state.not_in(words(*SETTLED)))
-_DUE = (
-    select(messages)
-    .where(messages.c.state == word("due"), messages.c.due_at <= bindparam("now"), ~_WAITS)
-    .order_by(messages.c.due_at, messages.c.at, messages.c.id)
-    .limit(bindparam("most"))
+#: Order within a destination: one message at a time, the earlier first.
+_OVERTAKES = exists().where(
+    _BEFORE.c.number == messages.c.number,
+    _BEFORE.c.id != messages.c.id,
+    or_(
+        _BEFORE.c.state == word("sending"),
+        and_(
+            _BEFORE.c.state == word("due"),
+            _BEFORE.c.at < messages.c.at,
+            _BEFORE.c.sending_at.is_not(None),
+            _BEFORE.c.due_at <= bindparam("soon"),
+        ),
+    ),
 )
 
 
-def due(tx: Tx, *, now: datetime, limit: int, programmes_held: tuple[str, ...] = ()) -> tuple[Message, ...]:
-    """Messages that may be looked at for sending now, in order within each number.
-
-    Left out: those that wait for another message, and advertising of the programmes that a pause holds
-    ("*": all).
-    The caller asks `may_send` for each and answers with mark_sending, postpone or drop in this transaction.
-    """
-    chosen = _DUE
+@lru_cache(maxsize=256)
+def _due(route: Route, programmes_held: tuple[str, ...]) -> Any:
+    """The statement: built once for each, for building costs more than running."""
+    chosen = select(messages).where(
+        messages.c.state == word("due"), messages.c.due_at <= bindparam("now"), ~_WAITS, ~_OVERTAKES
+    )
+    if route != Route():
+        chosen = chosen.where(_taken_by(route))
     if programmes_held:
         advertising = messages.c["class"] == "advertising"
         held = advertising if "*" in programmes_held else and_(advertising, _of(programmes_held))
         chosen = chosen.where(~held)
-    rows = tx.take(chosen, {"now": us(now), "most": limit}, of=messages).all()
+    return chosen.order_by(messages.c.due_at, messages.c.at, messages.c.id).limit(bindparam("most"))
+
+
+def _taken_by(route: Route) -> Any:
+    mine: list[Any] = [true()]
+    if route.senders:
+        mine.append(messages.c.sender.in_(route.senders))
+    if route.programmes:
+        mine.append(_of(route.programmes))
+    return and_(*mine, *(not_(_taken_by(better)) for better in route.but))
+
+
+def due(
+    tx: Tx,
+    *,
+    now: datetime,
+    limit: int,
+    programmes_held: tuple[str, ...] = (),
+    route: Route = Route(),
+) -> tuple[Message, ...]:
+    """Messages that may be looked at for sending now, in order within each number.
+
+    Left out: those that wait for another message, those whose number has one under way, advertising of the
+    programmes that a pause holds ("*": all), and what `route` does not take. The caller asks `may_send` for
+    each and answers with mark_sending, postpone or drop in this transaction.
+    """
+    wanted = {"now": us(now), "soon": us(now + _SOON), "most": limit}
+    rows = tx.take(_due(route, programmes_held), wanted, of=messages).all()
     sent = _sent_parts(tx, [row.id for row in rows if row.parts is not None])
     return tuple(_message(row, sent.get(row.id, frozenset())) for row in rows)
 
@@ -141,22 +202,69 @@ def mark_sending(tx: Tx, *, id: str, parts: int, bind: str, at: datetime) -> boo
     return True
 
 
+_MARK = (
+    update(messages)
+    .where(messages.c.id == bindparam("b_id"), messages.c.state == word("due"))
+    .values(
+        state=word("sending"),
+        sending_at=bindparam("b_at"),
+        bind=bindparam("b_bind"),
+        parts=bindparam("b_parts"),
+        reference=bindparam("b_reference"),
+        tries=messages.c.tries + 1,
+    )
+)
+
+
+def mark_all(tx: Tx, marks: Sequence[Mark], *, bind: str, at: datetime) -> None:
+    """due -> sending for messages that `due` gave in this same transaction."""
+    if not marks:
+        return
+    common = {"b_at": us(at), "b_bind": bind}
+    tx.execute(
+        _MARK, [common | {"b_id": m.id, "b_parts": m.parts, "b_reference": m.reference} for m in marks]
+    )
+    rows = [
+        {"message": m.id, "part": part, "state": "sending", "bind": bind, "at": us(at)}
+        for m in marks
+        for part in m.new
+    ]
+    if rows:
+        tx.execute(message_parts.insert(), rows)
+
+
+def next_reference(tx: Tx, *, source: str, destination: str) -> int:
+    """The next reference of a message in parts between these two, 0...65535, then from 0 again."""
+    first = {"source": source, "destination": destination, "last": 0}
+    if tx.insert_new(part_references, first):
+        return 0
+    which = (part_references.c.source == source, part_references.c.destination == destination)
+    tx.execute(update(part_references).where(*which).values(last=(part_references.c.last + 1) % 65536))
+    return int(tx.execute(select(part_references.c.last).where(*which)).scalar_one())
+
+
 def requeue(
     tx: Tx, *, id: str, unwritten: tuple[int, ...] | None = None, due_at: datetime | None = None
 ) -> bool:
     """Marked, but these parts (None: all) were not written to any connection: due again, as if never tried.
 
-    Parts that were written keep what is known of them. False: the message is not in sending.
+    Parts that were written keep what is known of them; the message is due once none of them waits for its
+    answer. False: the message is not in sending.
     """
     again = update(messages).where(messages.c.id == id, messages.c.state == word("sending"))
-    values: dict[str, Any] = {"state": "due"} | ({} if due_at is None else {"due_at": us(due_at)})
+    values: dict[str, Any] = {} if due_at is None else {"due_at": us(due_at)}
     if unwritten is None:
-        values |= {"tries": messages.c.tries - 1}
-    if tx.execute(again.values(values)).rowcount != 1:
+        values |= {"state": "due", "tries": messages.c.tries - 1}
+        if tx.execute(again.values(values)).rowcount != 1:
+            return False
+        remove(tx, id)
+        tx.wake("messages")
+        return True
+    if remove(tx, id, unwritten) == 0:
         return False
-    gone = delete(message_parts).where(message_parts.c.message == id, message_parts.c.state == "sending")
-    tx.execute(gone if unwritten is None else gone.where(message_parts.c.part.in_(unwritten)))
-    tx.wake("messages")
+    if values:
+        tx.execute(again.values(values))
+    due_when_answered(tx, id)
     return True
 
 
@@ -175,15 +283,19 @@ def drop(tx: Tx, *, id: str, reason: str) -> bool:
     return True
 
 
-def sending_after_crash(tx: Tx, *, now: datetime, tries: int) -> tuple[int, int]:
+def sending_after_crash(
+    tx: Tx, *, now: datetime, tries: int, binds: Sequence[str] | None = None
+) -> tuple[int, int]:
     """What was being sent by a process that is no more: its fate is not known.
 
     Policy `once` becomes unknown and stays so; `at_least_once` goes again while it was tried fewer than
-    `tries` times. Returns how many (became unknown, are due again).
+    `tries` times. `binds`: only what these were sending (several gateways on one PostgreSQL). Returns how
+    many (became unknown, are due again).
     """
-    return _fate_unknown(
-        tx, or_(messages.c.state == word("sending")), now, tries, "the program ended meanwhile"
-    )
+    which = messages.c.state == word("sending")
+    if binds is not None:
+        which = and_(which, messages.c.bind.in_(binds))
+    return _fate_unknown(tx, which, now, tries, "the program ended meanwhile")
 
 
 def again_after_hold(tx: Tx, *, now: datetime, before: datetime, tries: int) -> int:
@@ -192,29 +304,34 @@ def again_after_hold(tx: Tx, *, now: datetime, before: datetime, tries: int) -> 
         messages.c.state == word("unknown"),
         messages.c.sending_at < us(before),
         messages.c.policy == "at_least_once",
+        messages.c.tries < tries,
     )
     return _fate_unknown(tx, held, now, tries, "no proof within the hold time")[1]
 
 
 def _fate_unknown(tx: Tx, which: Any, now: datetime, tries: int, reason: str) -> tuple[int, int]:
-    rows = tx.execute(select(messages.c.id, messages.c.policy, messages.c.tries).where(which)).all()
+    chosen = select(messages.c.id, messages.c.policy, messages.c.tries, messages.c.number).where(which)
+    rows = tx.execute(chosen).all()
     again = [row.id for row in rows if row.policy == "at_least_once" and row.tries < tries]
-    lost = [row.id for row in rows if row.id not in set(again)]
-    for ids, values in (
-        (again, {"state": "due", "due_at": us(now), "reason": f"sent again: {reason}"}),
-        (lost, {"state": "unknown", "reason": reason}),
-    ):
-        for id in ids:
-            tx.execute(update(messages).where(messages.c.id == id).values(values))
-            still = message_parts.c.state.in_(words("sending", "unknown"))
-            parts = and_(message_parts.c.message == id, still)
-            if ids is again:
-                tx.execute(delete(message_parts).where(parts))
-            else:
-                tx.execute(update(message_parts).where(parts).values(state="unknown", at=us(now)))
+    lost = {row.id: row.number for row in rows if row.id not in set(again)}
+    for id in again:
+        values = {"state": "due", "due_at": us(now), "reason": f"sent again: {reason}"}
+        tx.execute(update(messages).where(messages.c.id == id).values(values))
+        tx.execute(delete(message_parts).where(_open_parts(id)))
+    for id in lost:
+        values = {"state": "unknown", "reason": reason}
+        tx.execute(update(messages).where(messages.c.id == id).values(values))
+        tx.execute(update(message_parts).where(_open_parts(id)).values(state="unknown", at=us(now)))
+    for number in dict.fromkeys(lost.values()):  # a receipt may have come before the end
+        for message in receipts.prove(tx, number=number, at=now):
+            derive(tx, message, now)
     if rows:
         tx.wake("messages")
     return len(lost), len(again)
+
+
+def _open_parts(message: str) -> Any:
+    return and_(message_parts.c.message == message, message_parts.c.state.in_(words("sending", "unknown")))
 
 
 def _message(row: Row[Any], sent: frozenset[int]) -> Message:
@@ -236,4 +353,5 @@ def _message(row: Row[Any], sent: frozenset[int]) -> Message:
         parts=row.parts,
         bind=row.bind,
         sent_parts=sent,
+        reference=row.reference,
     )

@@ -56,7 +56,10 @@ def states_of(tx: Tx, message: str) -> list[str]:
 def derive(tx: Tx, message: str, at: datetime, reason: str | None = None) -> PartState:
     """Bring the message's state in line with its parts'; who waited for it is woken."""
     row = tx.execute(_WHOLE, {"message": message}).one()
-    state = whole(states_of(tx, message), row.parts or 1)
+    states = states_of(tx, message)
+    state = whole(states, row.parts or 1)
+    if state == "unknown" and len(states) < (row.parts or 1):
+        state = "sending"  # the missing part may still complete it at the phone
     values: dict[str, Any] = {"state": state}
     if state in ("accepted", "delivered"):
         values |= {"accepted_at": row.accepted_at or us(at), "reason": None}

@@ -82,7 +82,8 @@ def receipt(
     the user_message_reference it carries. One that fits no id proves unknown parts to that number as `prove`
     says.
     """
-    row = {"id": id, "hash": id, "kind": "receipt", "number": number, "to": to, "text": text, "bind": bind}
+    row: dict[str, Any] = {"id": id, "hash": id, "kind": "receipt", "bind": bind}
+    row |= {"number": number, "to": to, "text": text}
     row |= {"at": us(at), "state": "unmatched", "smsc_id": smsc_ids[0] if smsc_ids else None}
     if not tx.insert_new(received, row | {"status": state, "reference": reference}):
         return None

@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import Row, delete, func, select, update
 
-from store.schema import received
+from store.schema import received, received_parts
 from store.times import moment, us
 from store.tx import Tx
 
@@ -70,3 +71,93 @@ def new(tx: Tx, *, limit: int) -> tuple[Incoming, ...]:
 def done(tx: Tx, *, id: str) -> None:
     """It was acted on."""
     tx.execute(update(received).where(received.c.id == id).values(state="done"))
+
+
+@dataclass(frozen=True)
+class LongPart:
+    """One part of a long SMS, as it came."""
+
+    number: str
+    to: str
+    method: str
+    reference: int
+    total: int
+    part: int  #: 1...total
+    octets: bytes
+    data_coding: int
+    hash: str
+
+
+def _message_of(part: LongPart) -> tuple[Any, ...]:
+    """Which long SMS: parts are told apart by addresses, method, reference and total."""
+    c = received_parts.c
+    return (
+        c.number == part.number,
+        c.to == part.to,
+        c.method == part.method,
+        c.reference == part.reference,
+        c.total == part.total,
+    )
+
+
+def add_part(
+    tx: Tx, part: LongPart, *, bind: str | None, at: datetime, same_within: timedelta = timedelta(hours=1)
+) -> tuple[LongPart, ...] | None:
+    """Store a part; returns all parts in order once the last is there, else None.
+
+    A part that came before is a redelivery. Another text under the same reference is a new message: the
+    sender counts from 0 again. What was joined is kept `same_within`, to recognise redeliveries.
+    """
+    mine = _message_of(part)
+    tx.execute(
+        delete(received_parts).where(
+            received_parts.c.joined, received_parts.c.at < us(at - same_within), *mine
+        )
+    )
+    rows = {row.part: row for row in tx.execute(select(received_parts).where(*mine))}
+    same = rows.get(part.part)
+    if same is not None and same.hash == part.hash:
+        return None
+    if same is not None or any(row.joined for row in rows.values()):
+        tx.execute(delete(received_parts).where(*mine))
+        rows = {}
+    values = {
+        "number": part.number, "to": part.to, "method": part.method, "reference": part.reference,
+        "total": part.total, "part": part.part, "hash": part.hash, "octets": part.octets.hex(),
+        "data_coding": part.data_coding, "bind": bind, "at": us(at), "joined": False,
+    }  # fmt: skip
+    tx.execute(received_parts.insert(), values)
+    if len(rows) + 1 < part.total:
+        return None
+    tx.execute(update(received_parts).where(*mine).values(joined=True))
+    found = [*(_long_part(row) for row in rows.values()), part]
+    return tuple(sorted(found, key=lambda each: each.part))
+
+
+def incomplete(tx: Tx, *, before: datetime, limit: int = 100) -> tuple[tuple[LongPart, ...], ...]:
+    """Long SMS whose newest part is older than `before`: taken out, in the parts that came."""
+    tx.execute(delete(received_parts).where(received_parts.c.joined, received_parts.c.at < us(before)))
+    c = received_parts.c
+    same = (c.number, c.to, c.method, c.reference, c.total)
+    old = select(*same).group_by(*same).having(func.max(c.at) < us(before)).limit(limit)
+    taken = []
+    for row in tx.execute(old).all():
+        mine = tuple(column == value for column, value in zip(same, row, strict=True))
+        parts = tx.execute(select(received_parts).where(*mine).order_by(c.part)).all()
+        tx.execute(delete(received_parts).where(*mine))
+        taken.append(tuple(_long_part(part) for part in parts))
+    return tuple(taken)
+
+
+def _long_part(row: Row[Any]) -> LongPart:
+    return LongPart(
+        number=row.number,
+        to=row.to,
+        method=row.method,
+        reference=row.reference,
+        total=row.total,
+        part=row.part,
+        octets=bytes.fromhex(row.octets),
+        data_coding=row.data_coding,
+        hash=row.hash,
+    )

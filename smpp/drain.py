@@ -1,0 +1,279 @@
+"""How does one bind drain the outbox? Marks ahead, writes as fast as window and rate allow, records the answers.
+
+Three loops on one bind: `mark` keeps at most one window of messages marked and committed ahead; `write` hands
+them to the session in order; `record` writes what the SMSC said, many answers in one transaction.
+"""
+
+import asyncio
+from collections import OrderedDict, deque
+from datetime import timedelta
+from functools import lru_cache, partial
+
+from core.config import Bind
+from runtime.app import App
+from runtime.logs import log
+from smpp.addresses import Address, address
+from smpp.errors import NotWritten, Rejected, Unanswered
+from smpp.flow import Flow
+from smpp.outbox import Marked, mark_next, validity
+from smpp.pdu import TAG_USER_MESSAGE_REFERENCE, InvalidField, SubmitSm
+from smpp.receipts import id_forms, plain_id
+from smpp.segments import Segment
+from smpp.session import Session
+from smpp.statuses import Verdict, name_of
+from smpp.times import relative_time
+from smpp.window import Answer as Said
+from smpp.window import SubmitResult
+from store import messages, parts
+from store.messages import Message, Route
+from store.parts import Answer
+from store.tx import Tx
+
+logger = log("sms")
+
+#: What is marked may wait so long for the rate (seconds): a refusal withdraws it within 5 s (R6).
+_AHEAD_S = 1.0
+#: After a temporary refusal of one message: at first, and at most; in between a quarter of its age.
+_AGAIN_FIRST, _AGAIN_MOST = timedelta(seconds=5), timedelta(minutes=10)
+_AGAIN_THROTTLED = timedelta(seconds=1)
+_LATE_REMEMBERED = 10_000
+_WANT_RECEIPT = 1
+
+#: Which part an answer is about: message, part, parts of the message, when the message was written.
+_Part = tuple[Message, int, int]
+
+
+@lru_cache(maxsize=64)
+def _sender(text: str) -> Address:
+    return address(text)
+
+
+class Drain:
+    """One bind's way out. `bound` and `unbound` tell it of the session."""
+
+    def __init__(self, app: App, bind: Bind, route: Route, flow: Flow) -> None:
+        self.app = app
+        self.bind = bind
+        self.flow = flow
+        self.session: Session | None = None
+        self._route = route
+        self._ready: deque[Marked] = deque()
+        self._ahead = 0  # parts in _ready
+        self._said: list[Answer] = []
+        self._unwritten: list[tuple[str, tuple[int, ...] | None]] = []
+        self._late: OrderedDict[int, _Part] = OrderedDict()
+        self._up = asyncio.Event()
+        self._room = asyncio.Event()
+        self._have = asyncio.Event()
+        self._news = asyncio.Event()
+        self._ended = False
+
+    # --- the session comes and goes ----------------------------------------------------------------------
+
+    def bound(self, session: Session) -> None:
+        self.session = session
+        self._late.clear()
+        self._up.set()
+        self._have.set()
+
+    def unbound(self) -> None:
+        """What is marked and not written goes back: another bind may take it, or a refusal withdraw it."""
+        self.session = None
+        self._up.clear()
+        self._give_back(0)
+
+    def stop(self) -> None:
+        """Write no more; what is marked goes back."""
+        self._give_back(0)
+        for event in (self._up, self._room, self._have):
+            event.set()
+
+    def end(self) -> None:
+        """No more answers will come: `record` returns once it has written what it has."""
+        self._ended = True
+        self._news.set()
+
+    @property
+    def in_flight(self) -> int:
+        return self.session.in_flight if self.session else 0
+
+    @property
+    def ahead(self) -> int:
+        """Parts that are marked and not written."""
+        return self._ahead
+
+    # --- mark --------------------------------------------------------------------------------------------
+
+    def _may_be_ahead(self) -> int:
+        return max(1, min(self.bind.window, int(self.flow.rate * _AHEAD_S)))
+
+    async def mark(self, stopping: asyncio.Event) -> None:
+        """Keep up to one window of messages marked ahead, until told to stop."""
+        watch = self.app.store.watch("messages", "pauses")
+        while not stopping.is_set():
+            room = self._may_be_ahead() - self._ahead
+            if self.session is None:
+                await self._up.wait()
+            elif room <= 0:
+                self._room.clear()
+                await self._room.wait()
+            else:
+                work = partial(
+                    mark_next, app=self.app, bind=self.bind, route=self._route, room=room, now=self.app.now()
+                )
+                marked, looked_at = await self.app.store.write(work)
+                self._ready.extend(marked)
+                self._ahead += sum(each.parts for each in marked)
+                self._have.set()
+                if self.session is None or stopping.is_set():
+                    self._give_back(0)
+                elif not looked_at:
+                    await watch.wait(1.0)
+
+    def _give_back(self, keep: int) -> None:
+        """Marked messages beyond `keep` parts are due again."""
+        while self._ready and self._ahead > keep:
+            marked = self._ready.pop()
+            self._ahead -= marked.parts
+            self._not_written(marked, 0)
+        self._room.set()
+
+    def _not_written(self, marked: Marked, place: int) -> None:
+        """The segments from `place` on did not leave."""
+        whole = place == 0 and not marked.message.sent_parts
+        left = tuple(segment.number for segment in marked.segments[place:])
+        self._unwritten.append((marked.message.id, None if whole else left))
+        self._news.set()
+
+    # --- write -------------------------------------------------------------------------------------------
+
+    async def write(self, stopping: asyncio.Event) -> None:
+        """Hand what is marked to the session, in order, until told to stop."""
+        while not stopping.is_set():
+            session = self.session
+            if session is None or not self._ready:
+                self._have.clear()
+                await self._have.wait()
+                continue
+            marked = self._ready.popleft()
+            await self._send(session, marked)
+            self._ahead -= marked.parts
+            most = self._may_be_ahead()
+            if self._ahead > most:  # throttled meanwhile: what would wait too long goes back
+                self._give_back(most)
+            elif self._ahead <= most // 2:
+                self._room.set()
+        self._give_back(0)
+
+    async def _send(self, session: Session, marked: Marked) -> None:
+        """Write the segments of one message; what could not be written is due again."""
+        message, of = marked.message, marked.segments[-1].total
+        for place, segment in enumerate(marked.segments):
+            await self._pace(segment.parts)
+            if session.room <= 0:
+                await session.until_room()
+            try:
+                answer = session.send(self._pdu(message, segment))
+            except NotWritten:
+                self._not_written(marked, place)
+                return
+            except InvalidField as error:
+                self._say(Answer(message.id, segment.number, of, "failed", reason=str(error)))
+                self._not_written(marked, place + 1) if place + 1 < len(marked.segments) else None
+                return
+            answer.add_done_callback(partial(self._answered, message, segment.number, of))
+
+    async def _pace(self, count: int) -> None:
+        loop = asyncio.get_running_loop()
+        while (wait_s := self.flow.wait(count, loop.time())) > 0:  # noqa: ASYNC110 - a rate, not an event
+            await asyncio.sleep(wait_s)
+        self.flow.take(count, loop.time())
+
+    def _pdu(self, message: Message, segment: Segment) -> SubmitSm:
+        left = validity(message, self.app.now())
+        if left is None:
+            raise NotWritten("its validity has ended")
+        source, to = _sender(message.sender), address(message.number)
+        reference = parts.reference_of(message.id, segment.number).to_bytes(2, "big")
+        return SubmitSm(
+            source.digits,
+            to.digits,
+            segment.short_message,
+            source.ton,
+            source.npi,
+            to.ton,
+            to.npi,
+            segment.esm_class,
+            segment.data_coding,
+            _WANT_RECEIPT,
+            relative_time(left),
+            tlvs=((TAG_USER_MESSAGE_REFERENCE, reference), *segment.tlvs),
+        )
+
+    # --- record ------------------------------------------------------------------------------------------
+
+    def _say(self, answer: Answer) -> None:
+        self._said.append(answer)
+        self._news.set()
+
+    def _answered(self, message: Message, part: int, of: int, answer: "asyncio.Future[SubmitResult]") -> None:
+        """The future of one part is done: what it says is recorded."""
+        error = answer.exception()
+        if error is None:
+            self._take(message, part, of, answer.result())
+        elif isinstance(error, Rejected):
+            self._take(message, part, of, error)
+        elif isinstance(error, Unanswered):
+            self._say(Answer(message.id, part, of, "unknown", reason=f"no answer: {error}"))
+            self._late[error.sequence] = (message, part, of)
+            if len(self._late) > _LATE_REMEMBERED:
+                self._late.popitem(last=False)
+        else:  # NotWritten: it was still ours when the link ended
+            self._unwritten.append((message.id, None if of == 1 else (part,)))
+            self._news.set()
+
+    def late(self, sequence: int, said: Said) -> None:
+        """The SMSC answered after the deadline: the fate of that part is known after all."""
+        known = self._late.pop(sequence, None)
+        if known is not None:
+            self._take(*known, said)
+
+    def _take(self, message: Message, part: int, of: int, said: Said) -> None:
+        if isinstance(said, SubmitResult):
+            own = plain_id(said.message_id)
+            self._say(Answer(message.id, part, of, "accepted", own, id_forms(said.message_id)))
+            return
+        why, now = name_of(said.status), self.app.now()
+        clock = asyncio.get_running_loop().time()
+        match said.verdict:
+            case Verdict.THROTTLED:
+                self.flow.throttled(clock)
+                again = now + _AGAIN_THROTTLED
+                self._say(Answer(message.id, part, of, "postponed", reason=why, due_at=again))
+            case Verdict.TEMPORARY:
+                self.flow.queue_full(clock)
+                again = now + min(max(_AGAIN_FIRST, (now - message.at) / 4), _AGAIN_MOST)
+                self._say(Answer(message.id, part, of, "postponed", reason=why, due_at=again))
+            case Verdict.UNKNOWN:
+                self._say(Answer(message.id, part, of, "unknown", reason=why))
+            case _:
+                self._say(Answer(message.id, part, of, "failed", reason=why))
+
+    async def record(self) -> None:
+        """Write what the SMSC said and what did not leave, until `end`; much of it in one transaction."""
+        while True:
+            await self._news.wait()
+            self._news.clear()
+            while self._said or self._unwritten:
+                said, self._said = self._said, []
+                unwritten, self._unwritten = self._unwritten, []
+                await self.app.store.write(partial(self._record, said=said, unwritten=unwritten))
+            if self._ended:
+                return
+
+    def _record(
+        self, tx: Tx, *, said: list[Answer], unwritten: list[tuple[str, tuple[int, ...] | None]]
+    ) -> None:
+        parts.answered(tx, said, at=self.app.now())
+        for id, which in unwritten:
+            messages.requeue(tx, id=id, unwritten=which)

@@ -1,0 +1,1 @@
+"""The gateway against SMSCs that misbehave, over the wire."""
