@@ -14,7 +14,7 @@ from core.facts import Event, Programme
 from core.rules import Answer, Verdict, may_contact
 from core.written import VIETNAM
 from runtime.app import App
-from runtime.control import CommandFailed
+from runtime.failed import WrongUsage
 from store import explain as past
 from store import journal, logs
 from store.tx import Tx
@@ -25,11 +25,11 @@ Found = dict[str, Any]
 async def explain(app: App, *, number: str, programme: str | None, at: datetime | None) -> list[Found]:
     """One object for each programme (or the one named), and a last one, `programme` null, for the rest.
 
-    `number` is E.164; `at` aware, None: now. Raises CommandFailed for a programme that is not there.
+    `number` is E.164; `at` aware, None: now. Raises WrongUsage for a programme that is not there.
     """
     known = app.installation.programmes
     if programme is not None and programme not in known:
-        raise CommandFailed(f"{programme!r} is not a programme: one of {', '.join(sorted(known))}")
+        raise WrongUsage(f"{programme!r} is not a programme: one of {', '.join(sorted(known))}")
     now = app.now()
     moment = (at or now).astimezone(VIETNAM)
     return await app.store.read(

@@ -7,7 +7,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from core.numbers import masked
-from runtime.logs import mask_numbers
+from runtime.masking import mask_numbers
 from runtime.shown import out
 
 Found = Mapping[str, Any]

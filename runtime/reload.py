@@ -18,7 +18,8 @@ from core.speech import pieces_to_make
 from prompts.errors import CannotMake, CannotSpeak
 from prompts.library import open_library
 from runtime.app import App, Installation
-from runtime.loading import BadInstallation, Loaded, load_campaigns
+from runtime.failed import BadInstallation
+from runtime.loading import Loaded, load_campaigns
 from runtime.logs import log
 from store import journal, settings, versions
 from store.tx import Tx

@@ -12,9 +12,9 @@ from ari_app.planner import plan_events
 from core.outcomes import Outcome
 from core.rules import binding
 from runtime.app import App
-from runtime.control import CommandFailed
 from runtime.explain import explain
 from runtime.explained import explained
+from runtime.failed import WrongUsage
 from store import contacts, journal, logs, messages, numbers, settings, triggers, versions
 from store.tx import Tx
 from tests.core.sample import notice, programme, subscriber
@@ -187,7 +187,7 @@ async def test_every_kind_of_message_is_asked_too(tmp_path: Path) -> None:
 
 async def test_a_programme_that_is_not_there_is_refused_with_the_names_that_are(tmp_path: Path) -> None:
     async with town(tmp_path, programme(), notice()) as app:
-        with pytest.raises(CommandFailed, match="'nope' is not a programme: one of bluezone, topup"):
+        with pytest.raises(WrongUsage, match="'nope' is not a programme: one of bluezone, topup"):
             await _of(app, "nope")
 
 

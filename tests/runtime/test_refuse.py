@@ -8,7 +8,7 @@ import pytest
 
 from runtime import requests
 from runtime.app import App
-from runtime.control import CommandFailed
+from runtime.failed import CommandFailed
 from store import contacts, facts, journal, logs, messages
 from store.tx import Tx
 from tests.small_app import small_app
