@@ -153,7 +153,7 @@ def switch(tx: Tx, built: Built, *, source: str, now: datetime, accept_shrink: b
     last = tx.execute(before.order_by(lists.c.version.desc()).limit(1)).one_or_none()
     if last is not None and last.version >= built.version:
         raise ValueError(f"{built.file} is older than version {last.version}, which is in force")
-    rows_before = last.rows if last else None
+    rows_before = last.rows if last and not accept_shrink else None
     row = {
         "kind": built.kind,
         "programme": built.programme,
