@@ -4,6 +4,7 @@ Exit status: 0 well, 1 the thing asked for failed, 2 wrong usage or configuratio
 """
 
 import asyncio
+import gc
 import os
 import sys
 from collections.abc import Callable, Coroutine
@@ -115,6 +116,7 @@ def run(
       mai run
       mai run sms registrar
     """
+    gc.disable()  # what is loaded now stays: to look through it again and again is a seventh of the start
     from runtime import running
     from runtime.logs import set_up
 
@@ -122,6 +124,8 @@ def run(
 
     async def work() -> int:
         parts = running.chosen_parts(part or [], programs())
+        gc.freeze()
+        gc.enable()
         await running.run_system(running.load(config), parts)
         return 0
 
