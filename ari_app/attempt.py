@@ -86,7 +86,7 @@ class Course:
             cause=report.cause,
             sip_code=report.sip_code,
             trunk=self.attempt.trunk,
-            reason="; ".join([*self.left, self.reason]) or None,
+            reason="; ".join(why for why in (*self.left, self.reason) if why) or None,
         )
 
 

@@ -86,9 +86,12 @@ def _contact_of(call_id: str) -> Any:
 def decide(tx: Tx, *, call_id: str, decision: Decision, at: datetime) -> Decision:
     """Keep what a key asked for; the first decision of a call stands. Returns the one that stands.
 
-    A refusal holds from this transaction on, for every programme (R6). Raises LookupError for no such call.
+    A refusal holds from this transaction on, for every programme (R6), also on a call that was closed meanwhile.
+    Raises LookupError for any other decision on such a call, since nobody would carry it out, and for no such call.
     """
-    first = update(calls).where(calls.c.id == call_id, calls.c.decision.is_(None))
+    first = update(calls).where(
+        calls.c.id == call_id, calls.c.decision.is_(None), calls.c.state.in_(words("dialing", "up"))
+    )
     if tx.execute(first.values(decision=asdict(decision), decided_at=us(at))).rowcount == 1:
         if decision.kind == "refuse":
             _refuse(tx, call_id, at)
@@ -96,6 +99,11 @@ def decide(tx: Tx, *, call_id: str, decision: Decision, at: datetime) -> Decisio
     row = tx.execute(select(calls.c.decision).where(calls.c.id == call_id)).one_or_none()
     if row is None:
         raise LookupError(f"there is no call {call_id}")
+    if row.decision is None and decision.kind != "refuse":
+        raise LookupError(f"call {call_id} was closed before the key came")
+    if row.decision is None:
+        _refuse(tx, call_id, at)
+        return decision
     return Decision(**row.decision)
 
 
