@@ -5,6 +5,7 @@ Heavy imports stand in the functions that need them: a command that only asks th
 
 import asyncio
 import re
+import sys
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -17,6 +18,8 @@ from runtime.failed import CommandFailed, WrongUsage
 #: How often a test call is looked at, and how long it may wait for a line before we say why it does not start.
 _LOOK_S = 0.3
 _LINE_S = 30.0
+#: How long a system may take from its store to its control socket.
+_START_S = 30.0
 _AMOUNT = re.compile(r"-?[0-9]{1,15}\Z")
 
 #: A moment, or so long ago.
@@ -73,16 +76,40 @@ def check(config: Path) -> int:
 
 async def stop(config: Path) -> int:
     """Stop the running system, or what a killed one left."""
-    try:
-        await ask_to_stop(run_dir_of(config))
-        print("stopped")
-    except NobodyRuns:
-        from runtime.loading import load
-        from runtime.running import managed_nodes
+    from store.errors import StoreLocked
 
-        left = [node for node in managed_nodes(load(config)) if await node.stop()]
-        print("nothing ran" + (", but its Asterisk did; it is stopped" if left else ""))
-    return 0
+    until = asyncio.get_running_loop().time() + _START_S
+    while True:
+        try:
+            await ask_to_stop(run_dir_of(config))
+            print("stopped")
+            return 0
+        except NobodyRuns:
+            try:
+                left = await _stop_left(config)
+            except StoreLocked:  # one that is just starting, or ending, does not listen
+                if asyncio.get_running_loop().time() > until:
+                    raise
+                await asyncio.sleep(_LOOK_S)
+                continue
+            print("nothing ran" + (", but its Asterisk did; it is stopped" if left else ""))
+            return 0
+
+
+async def _stop_left(config: Path) -> bool:
+    """End the Asterisk that a killed system left. The store is held, so that nobody starts meanwhile."""
+    from runtime.loading import load, open_app
+    from runtime.running import managed_nodes
+    from store.errors import NoStore
+
+    installation = load(config)
+    try:
+        async with open_app(installation, readonly=True):
+            pass  # only whether there is one: asking to stop makes no store
+    except NoStore:
+        return False
+    async with open_app(installation):
+        return any([await node.stop() for node in managed_nodes(installation)])
 
 
 async def status(config: Path, *, json: bool) -> int:
@@ -121,11 +148,12 @@ async def _status_of_store(config: Path) -> dict[str, Any]:
 
 async def call(config: Path, number: str, programme: str, *, json: bool) -> int:
     """One test call; returns when it has ended."""
+    from core.numbers import masked
     from runtime import shown
 
     whom = subscriber(number)
     made = await ask_live(config, "call", number=whom, programme=programme)
-    waited = 0.0
+    waited, told = 0.0, False
     while True:
         found = await ask_live(config, "fate", trigger=made["trigger"], number=whom)
         event, attempt = found["trigger"], found["call"]
@@ -133,6 +161,9 @@ async def call(config: Path, number: str, programme: str, *, json: bool) -> int:
             break
         if event and event["fate"] not in (None, "called"):
             raise CommandFailed(f"not called: {event['rule']}")
+        if attempt and not told:
+            told = True
+            print(f"dialling {masked(whom)} …", file=sys.stderr)
         if attempt is None and waited >= _LINE_S:
             why = (await ask_live(config, "status"))["why"]
             raise CommandFailed(f"not dialled within {_LINE_S:g} s, and still due. " + "; ".join(why))

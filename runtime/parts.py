@@ -6,6 +6,7 @@ can finish. A part that fails is logged, alarmed and started again after a while
 
 import asyncio
 import signal
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -99,12 +100,13 @@ async def run_parts(app: App, parts: Sequence[Part], stop: asyncio.Event) -> Non
             if part.name not in tasks:
                 continue
             part.stopping.set()
-            task = tasks[part.name]
+            task, since = tasks[part.name], time.monotonic()
             _, late = await asyncio.wait({task}, timeout=part.stop_s)
             if late:
                 log(part.name).warning("did not finish in time, cancelled", after_s=part.stop_s)
                 task.cancel()
                 await asyncio.wait({task}, timeout=5)
+            log(part.name).info("stopped", took_s=round(time.monotonic() - since, 1))
 
 
 def stop_on_signals(stop: asyncio.Event) -> None:

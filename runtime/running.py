@@ -83,6 +83,9 @@ def managed_nodes(installation: Installation) -> list[ManagedNode]:
 async def asterisk(app: App, stopping: asyncio.Event) -> None:
     """The managed Asterisk nodes: started or adopted, watched, and ended with the system."""
     nodes = managed_nodes(app.installation)
+    if not nodes:
+        await stopping.wait()
+        return
     async with asyncio.TaskGroup() as group:
         for node in nodes:
             group.create_task(_keep_node(app, node, stopping))
