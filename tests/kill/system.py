@@ -17,8 +17,8 @@ from tests.kill.evidence import Snapshot, Watched
 
 #: Between two looks at what only a look can tell, in seconds.
 _LOOK_S = 0.02
-_UP_S = 60.0
-_SEEN_S = 20.0
+_UP_S = 120.0
+_SEEN_S = 60.0
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ class System:
     async def dialling(self, calls: int) -> None:
         """Until so many INVITEs have reached the network since the start."""
         enough = self._calls_before + calls
-        await self.until(lambda: len(self.world.network.records()) >= enough, f"{calls} INVITEs", 30.0)
+        await self.until(lambda: len(self.world.network.records()) >= enough, f"{calls} INVITEs")
 
     async def says(self, word: str) -> None:
         """Until its log has this word once more than when it was started."""

@@ -128,7 +128,7 @@ async def test_every_state_was_hit_by_a_kill(story: Story) -> None:
 async def test_no_number_is_called_twice(story: Story) -> None:
     """R7, O7: whatever died when, and topped up twice or not, a subscriber's phone got one INVITE at most."""
     called = Counter(digits(call.number) for call in story.calls)
-    assert len(called) > 200
+    assert len(called) > 100
     assert {number: times for number, times in called.items() if times > 1} == {}
 
 
@@ -136,7 +136,7 @@ async def test_no_number_is_called_twice(story: Story) -> None:
 async def test_nothing_is_registered_twice(story: Story) -> None:
     """O13: the package system decided at most one registration for each number, and each under its own key."""
     fates = story.world.packages.records()
-    assert len(fates) > 20
+    assert len(fates) > 10
     assert {n: t for n, t in Counter(digits(each.number) for each in fates).items() if t > 1} == {}
     assert len({each.key for each in fates}) == len(fates)
 
@@ -145,7 +145,7 @@ async def test_nothing_is_registered_twice(story: Story) -> None:
 async def test_no_message_reaches_the_smsc_twice(story: Story) -> None:
     """DESIGN §1.6: no number was sent the same text twice, nor any part of it."""
     messages = story.world.smsc.records()
-    assert len(messages) > 50
+    assert len(messages) > 25
     whole = Counter((message.number, message.text) for message in messages)
     assert {sent: times for sent, times in whole.items() if times > 1} == {}
     lines = story.world.smsc.record.lines
@@ -263,7 +263,7 @@ async def test_every_top_up_that_was_taken_has_a_fate(story: Story) -> None:
     """O1: 202 means stored: each is there, with what became of it; and it was there at every kill that followed."""
     triggers = story.end.of("triggers")
     assert story.load.wrong == []
-    assert len(story.load.taken) > 200
+    assert len(story.load.taken) > 100
     assert {id_ for id_ in story.load.taken if triggers.get(id_, {}).get("fate") is None} == set()
     for kill in story.kills:
         taken = {id_ for id_, at in story.load.taken.items() if at < kill.at}
