@@ -10,6 +10,7 @@ import os
 import signal
 import socket
 import subprocess
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -55,8 +56,8 @@ class ManagedNode:
         Raises AsteriskTrouble, BadAsteriskConfig.
         """
         made = render(self._config, self.node, self.folder, self._needed())
-        found = self._note()
-        if found and self._is_ours(found):
+        found = self._running()
+        if found:
             same = found.digest == digest(made)
             if same and await self._answers(found.pid):
                 self._log.info("adopted the Asterisk that runs", pid=found.pid)
@@ -79,8 +80,8 @@ class ManagedNode:
         """Start Asterisk again whenever it ends, with growing pauses. Cancelling it leaves Asterisk up."""
         again_s = _AGAIN_FIRST_S
         while True:
-            found = self._note()
-            if found and self._is_ours(found):
+            found = self._running()
+            if found:
                 lived = asyncio.get_running_loop().time()
                 await _ended(found.pid)
                 if asyncio.get_running_loop().time() - lived > _AGAIN_MOST_S:
@@ -96,8 +97,8 @@ class ManagedNode:
 
     async def stop(self) -> bool:
         """End Asterisk and all its calls, whoever started it; False when it did not run."""
-        found = self._note()
-        if not found or not self._is_ours(found):
+        found = self._running()
+        if not found:
             return False
         with suppress(ProcessLookupError):
             os.kill(found.pid, signal.SIGTERM)
@@ -115,8 +116,8 @@ class ManagedNode:
     @property
     def pid(self) -> int | None:
         """The running process; None when there is none."""
-        found = self._note()
-        return found.pid if found and self._is_ours(found) else None
+        found = self._running()
+        return found.pid if found else None
 
     async def _answers(self, pid: int) -> bool:
         """Whether a running Asterisk answers ARI; one that does not cannot be worked with."""
@@ -137,6 +138,15 @@ class ManagedNode:
         if self._asterisk is None:
             raise AsteriskTrouble("Asterisk is missing: run `make setup`, which puts it into .asterisk/")
         return self._asterisk
+
+    def _running(self) -> _Note | None:
+        """The Asterisk that runs on our files: the one that was noted, or one whose starter was killed before
+        it could note it."""
+        noted = self._note()
+        if noted and self._is_ours(noted):
+            return noted
+        strays = (pid for pid in _our_processes() if {b"-f", str(self._conf).encode()} <= {*_arguments(pid)})
+        return next((_Note(pid, _started_at(pid), "not noted") for pid in strays), None)
 
     def _note(self) -> _Note | None:
         try:
@@ -266,6 +276,14 @@ def _arguments(pid: int) -> list[bytes]:
         return Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
     except (FileNotFoundError, ProcessLookupError):
         return []
+
+
+def _our_processes() -> Iterator[int]:
+    """Processes of the user that we are."""
+    for entry in Path("/proc").iterdir():
+        with suppress(FileNotFoundError, ProcessLookupError):
+            if entry.name.isdigit() and entry.stat().st_uid == os.geteuid():
+                yield int(entry.name)
 
 
 async def _ended(pid: int) -> None:
