@@ -159,6 +159,8 @@ class Texts(Written):
     how_to_refuse: str = "Tu choi QC soan TC gui 8989"
     refusal_confirmed: str = "MobiFone da ghi nhan Quy khach tu choi nhan quang cao. Xin cam on."
     refusal_sender: str = "8989"
+    #: Answers TG, TRO GIUP, HELP, at most once a day; sent by refusal_sender.
+    help: str = "MobiFone: soan TC gui 8989 de tu choi quang cao. Can ho tro, vui long goi 9090."
     not_registered: str = (
         "MobiFone rat tiec chua dang ky duoc goi cuoc {{ offer.name }} cho Quy khach. "
         "Neu can tu van them, vui long lien he 9090. Xin cam on."

@@ -1,4 +1,7 @@
-"""Does this SMS refuse advertising? (R6, O21: TC, TU CHOI, HUY QC … in any case, with or without marks)"""
+"""What does a subscriber's SMS ask for? To refuse advertising (R6, O21: TC, TU CHOI, HUY QC …), or help.
+
+In any case, with or without marks.
+"""
 
 import re
 
@@ -10,7 +13,20 @@ WORDS = ("tc", "tu choi", "huy qc", "tu choi qc", "tc qc", "stop")
 _SPACES = re.compile(r"[\s.,;:!?'\"-]+")
 
 
+#: The whole text, nothing beside it.
+HELP_WORDS = ("tg", "tro giup", "hd", "huong dan", "help", "ho tro")
+
+
+def _folded(text: str) -> str:
+    return _SPACES.sub(" ", without_marks(plain(text)).casefold()).strip()
+
+
+def is_help(text: str) -> bool:
+    """Whether a subscriber's SMS asks what can be asked."""
+    return _folded(text) in HELP_WORDS
+
+
 def is_refusal(text: str) -> bool:
     """Whether a subscriber's SMS refuses advertising. Doubt about a longer text is not a refusal."""
-    folded = _SPACES.sub(" ", without_marks(plain(text)).casefold()).strip()
+    folded = _folded(text)
     return folded in WORDS or any(folded.startswith(f"{word} ") for word in WORDS if len(word) > 2)

@@ -4,9 +4,10 @@ import hashlib
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from core.after_call import refusal_confirmed
+from core.after_call import NewMessage, refusal_confirmed
+from core.messages import finished
 from core.numbers import BadNumber, subscriber_number
-from core.refusal import is_refusal
+from core.refusal import is_help, is_refusal
 from runtime.app import App
 from runtime.logs import log
 from smpp import statuses
@@ -102,8 +103,13 @@ def _take_whole(
     """Store a message that is complete, or as much of it as came, and act on its words once."""
     text = join([replace(part, total=len(came)) for part in came]) or ""
     stored = received.add(tx, id=name, number=number, to=to, text=text, bind=bind, at=now)
-    if stored is not None and number.startswith("+84") and is_refusal(text):
+    if stored is None or not number.startswith("+84"):
+        return
+    if is_refusal(text):
         _refuse(tx, app, number, stored, now)
+    elif is_help(text):
+        messages.add(tx, _help(app, number, now), now=now)
+        received.done(tx, id=stored)
 
 
 def _refuse(tx: Tx, app: App, number: str, ref: str, now: datetime) -> None:
@@ -112,6 +118,23 @@ def _refuse(tx: Tx, app: App, number: str, ref: str, now: datetime) -> None:
         messages.add(tx, refusal_confirmed(number, ref, app.config.texts, now), now=now)
     received.done(tx, id=ref)
     logger.info("refusal by SMS", number=number)
+
+
+def _help(app: App, number: str, now: datetime) -> NewMessage:
+    """What can be asked; once a day, so that two machines never talk to each other for ever."""
+    texts = app.config.texts
+    return NewMessage(
+        key=f"help:{number}:{now:%Y-%m-%d}",
+        programme=None,
+        class_="transactional",
+        kind="help",
+        policy="once",
+        number=number,
+        sender=texts.refusal_sender,
+        text=finished(texts.help, "transactional", texts),
+        due_at=now,
+        valid_until=now + timedelta(hours=1),
+    )
 
 
 def join_incomplete(tx: Tx, *, app: App, now: datetime) -> int:
