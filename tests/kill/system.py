@@ -155,7 +155,7 @@ def moments(states: tuple[str, ...], words: tuple[str, ...], seed: int) -> list[
     chance = random.Random(seed)
     chosen = [Moment(state, chance.randint(2, 14), state=state) for state in states * 2]
     chosen += [Moment(f"starting: {word}", word=word) for word in words]
-    chosen += [Moment("any moment", calls) for calls in (chance.randint(1, 24) for _ in range(2))]
+    chosen += [Moment("any moment", calls) for calls in (chance.randint(1, 24) for _ in range(1))]
     chance.shuffle(chosen)
     # The first has an empty store and a new Asterisk: let it come to work.
     return [Moment("any moment", 12), *chosen]
