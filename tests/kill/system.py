@@ -151,11 +151,11 @@ class Moment:
 
 
 def moments(states: tuple[str, ...], words: tuple[str, ...], seed: int) -> list[Moment]:
-    """Every state twice, every word of the start once, and some moments by chance alone; in a seeded order."""
+    """Every state twice, every word of the start once, and one moment by chance alone; in a seeded order."""
     chance = random.Random(seed)
     chosen = [Moment(state, chance.randint(2, 14), state=state) for state in states * 2]
     chosen += [Moment(f"starting: {word}", word=word) for word in words]
-    chosen += [Moment("any moment", calls) for calls in (chance.randint(1, 24) for _ in range(1))]
+    chosen += [Moment("any moment", chance.randint(1, 24))]
     chance.shuffle(chosen)
     # The first has an empty store and a new Asterisk: let it come to work.
     return [Moment("any moment", 12), *chosen]
