@@ -1,0 +1,33 @@
+"""The decision clock: set once, at the store's first start, and continued by every program and command."""
+
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from core.written import VIETNAM
+from runtime.clock import Clock, clock_of
+from store.database import open_store
+
+FIRST = datetime(2026, 11, 20, 10, 5, tzinfo=VIETNAM)
+
+
+async def test_restarts_and_readers_continue_the_clock_of_the_first_start(tmp_path: Path) -> None:
+    """§5 clock.now: its offset is kept; a later value in config.yaml changes nothing."""
+    async with open_store("sqlite:///mai.db", tmp_path) as store:
+        first = await clock_of(store, FIRST)
+    async with open_store("sqlite:///mai.db", tmp_path) as store:
+        again = await clock_of(store, FIRST + timedelta(days=9))
+        reader = await clock_of(store, None, readonly=True)
+    assert first == again == reader
+    assert FIRST <= again.now() < FIRST + timedelta(hours=1)
+
+
+async def test_a_store_without_a_wish_runs_at_the_hosts_time_and_stays_there(tmp_path: Path) -> None:
+    """§5: a clock.now written later does not move a store that has begun."""
+    async with open_store("sqlite:///mai.db", tmp_path) as store:
+        assert await clock_of(store, None) == Clock()
+        assert await clock_of(store, FIRST) == Clock()
+
+
+def test_decisions_are_in_vietnamese_time() -> None:
+    """R16: +07:00, whatever the host's zone."""
+    assert Clock().now().utcoffset() == timedelta(hours=7)
