@@ -61,26 +61,33 @@ class OpenCall:
     offer: tuple[str, ...] = ()  #: codes of the packages offered in this call
 
 
+# Built once: building a statement costs more than running it.
+_THIS = calls.c.id == bindparam("call_id")
+_RANG = update(calls).where(_THIS, calls.c.rang_at.is_(None)).values(rang_at=bindparam("at"))
+_ANSWERED = (
+    update(calls)
+    .where(_THIS, calls.c.state == word("dialing"))
+    .values(state="up", answered_at=bindparam("at"))
+)
+_CONTACT_UP = (
+    update(contacts)
+    .where(contacts.c.id == select(calls.c.contact).where(_THIS).scalar_subquery())
+    .where(contacts.c.state == word("dialing"))
+    .values(state="up")
+)
+
+
 def rang(tx: Tx, *, call_id: str, at: datetime) -> None:
     """A 180 or 183 was seen; only the first counts."""
-    tx.execute(update(calls).where(calls.c.id == call_id, calls.c.rang_at.is_(None)).values(rang_at=us(at)))
+    tx.execute(_RANG, {"call_id": call_id, "at": us(at)})
 
 
 def up(tx: Tx, *, call_id: str, at: datetime) -> bool:
     """Answered: call and contact go from dialing to up. False: the call was not dialing."""
-    answered = update(calls).where(calls.c.id == call_id, calls.c.state == word("dialing"))
-    if tx.execute(answered.values(state="up", answered_at=us(at))).rowcount != 1:
+    if tx.execute(_ANSWERED, {"call_id": call_id, "at": us(at)}).rowcount != 1:
         return False
-    tx.execute(
-        update(contacts)
-        .where(contacts.c.id == _contact_of(call_id), contacts.c.state == word("dialing"))
-        .values(state="up")
-    )
+    tx.execute(_CONTACT_UP, {"call_id": call_id})
     return True
-
-
-def _contact_of(call_id: str) -> Any:
-    return select(calls.c.contact).where(calls.c.id == call_id).scalar_subquery()
 
 
 def decide(tx: Tx, *, call_id: str, decision: Decision, at: datetime) -> Decision:
