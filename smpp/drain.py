@@ -34,7 +34,7 @@ logger = log("sms")
 #: What is marked may wait so long for the rate (seconds): a refusal withdraws it within 5 s (R6).
 _AHEAD_S = 1.0
 #: After a temporary refusal of one message: at first, and at most; in between a quarter of its age.
-_AGAIN_FIRST, _AGAIN_MOST = timedelta(seconds=5), timedelta(minutes=10)
+_AGAIN_FIRST, _AGAIN_MOST = timedelta(seconds=1), timedelta(minutes=10)
 _AGAIN_THROTTLED = timedelta(seconds=1)
 _LATE_REMEMBERED = 10_000
 _WANT_RECEIPT = 1

@@ -6,7 +6,7 @@ proves that the part was accepted as soon as that is certain.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from sqlalchemy import bindparam, select, update
@@ -17,6 +17,10 @@ from store.times import us
 from store.tx import Tx, word, words
 
 Receipt = Literal["delivered", "failed"]
+
+#: A receipt is taken for one of a message that was sent so much later: a clock may have been set back.
+_CLOCK_STEP = timedelta(minutes=5)
+_STEP_US = _CLOCK_STEP // timedelta(microseconds=1)
 
 _UNMATCHED = (received.c.kind == word("receipt"), received.c.state == word("unmatched"))
 _OF_IDS = received.c.smsc_id.in_(bindparam("forms", expanding=True))
@@ -29,7 +33,9 @@ _EARLY = (
         _OF_IDS,
         received.c.number == select(messages.c.number).where(messages.c.id == bindparam("message")).scalar_subquery(),
         received.c.at
-        >= select(messages.c.sending_at).where(messages.c.id == bindparam("message")).scalar_subquery(),
+        >= select(messages.c.sending_at - _STEP_US)
+        .where(messages.c.id == bindparam("message"))
+        .scalar_subquery(),
     )
     .order_by(received.c.at)
 )  # fmt: skip
@@ -134,7 +140,7 @@ def prove(tx: Tx, *, number: str, at: datetime) -> tuple[str, ...]:
     unknown = [_Open(r.message, r.part, r.sender, r.sending_at or 0) for r in rows if r.state == "unknown"]
     if not unknown:
         return ()
-    since = min(each.sending_at for each in unknown)
+    since = min(each.sending_at for each in unknown) - _STEP_US
     kept = list(tx.execute(_KEPT, {"number": number, "since": since}).all())
     proved = {}
     for row in [row for row in kept if row.reference is not None]:
