@@ -4,7 +4,7 @@ What is claimed is stored as `dialing` with its 24-hour slot taken; after the co
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import uuid4
 
@@ -12,9 +12,9 @@ import flows
 from ari_app.attempt import Claimed
 from ari_app.phone import Attempt
 from ari_app.planner import OF_THE_PROGRAMME, ask_rules, drop_stale, why_not
-from core.audience import eligible_offers
 from core.config import Trunk
 from core.facts import Event, Facts, Programme
+from core.offering import offers_of
 from core.question import RECHECK
 from core.rules import Answer, fate
 from core.speech import Speech
@@ -101,7 +101,7 @@ def _claim_one(
         _put_off(tx, contact, answer, now)
         return None
     speech = _speech(app, programme, known, event, now)
-    if why := _cannot_speak(programme, speech):
+    if why := flows.cannot_be_said(programme.campaign.script, speech):
         contacts.settle_undialled(tx, contact=contact.id, fate="refused_by_rule", reason=why, now=now)
         return None
     return _reserve(tx, programme, contact, place, speech, now)
@@ -127,18 +127,8 @@ def _put_off(tx: Tx, contact: contacts.Contact, answer: Answer, now: datetime) -
 def _speech(app: App, programme: Programme, known: Facts, event: Event | None, now: datetime) -> Speech:
     """What will be said: of the programme's offers those that are left for this subscriber."""
     catalogue, today = app.installation.catalogue, now.astimezone(VIETNAM).date()
-    offers = eligible_offers(programme.campaign.offers, catalogue, known.subscriber, today)
+    offers = offers_of(programme, catalogue, replace(known, event=event), today)
     return Speech(catalogue, offers, {"subscriber": known.subscriber, "event": event})
-
-
-def _cannot_speak(programme: Programme, speech: Speech) -> str | None:
-    """Why the script cannot be said to this subscriber; None: it can."""
-    script = programme.campaign.script
-    if not flows.has_offer(script, speech):
-        return "O5: none of the programme's offers is left for this subscriber"
-    if missing := speech.unknown(script):
-        return f"R15: the script says {', '.join(missing)}, which is not known"
-    return None
 
 
 def _reserve(

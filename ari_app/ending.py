@@ -1,10 +1,12 @@
 """How is the end of an attempt recorded? The outcome and what follows it, in one transaction, once."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
 from core.after_call import AfterCall, EndedCall, House, NewRegistration, after_call, refusal_confirmed
+from core.campaigns import Campaign
+from core.offering import every_package
 from core.outcomes import Outcome
 from runtime.app import App
 from store import calls, facts, numbers, triggers
@@ -35,7 +37,7 @@ def end_call(tx: Tx, *, app: App, ended: Ended, now: datetime) -> Outcome | None
 
 
 def _what_follows(tx: Tx, app: App, call: OpenCall, ended: Ended, now: datetime) -> AfterCall:
-    programme = app.installation.programmes.get(call.programme or "")
+    programme = app.programme_of(call.programme or "", call.version)
     refused_before = numbers.refused_by(tx, number=call.number) not in (None, call.id)
     if programme is None:
         return _without_programme(app, call, now, refused_before)
@@ -48,7 +50,7 @@ def _what_follows(tx: Tx, app: App, call: OpenCall, ended: Ended, now: datetime)
         decision=call.decision,
         attempts=call.attempts,
         pass_no=call.pass_no,
-        offers=offers_of(programme.campaign.offers, call.offer),
+        offers=offers_of(programme.campaign, call.offer),
         subscriber=facts.subscriber(tx, number=call.number),
         event=triggers.event_of(tx, id=call.trigger) if call.trigger else None,
         refused_before=refused_before,
@@ -69,10 +71,13 @@ def _without_programme(app: App, call: OpenCall, now: datetime, refused_before: 
     return AfterCall()
 
 
-def offers_of(written: Mapping[str, str], offered: Sequence[str]) -> dict[str, str]:
+def offers_of(campaign: Campaign, offered: Sequence[str]) -> dict[str, str]:
     """What was offered in a call: key -> package code, in the order of the offer.
 
     A package that the file does not name any more, since it was edited meanwhile, stands under its code.
     """
-    keys = {code: key for key, code in reversed(list(written.items()))}
-    return {keys.get(code, code): code for code in offered}
+    offers: dict[str, str] = {}
+    for code in offered:
+        keys = [key for key, codes in every_package(campaign).items() if code in codes and key not in offers]
+        offers[keys[0] if keys else code] = code
+    return offers

@@ -161,7 +161,7 @@ def _told(
     tx: Tx, app: App, registration: Registration, state: registrations.Result, message: str | None
 ) -> tuple[NewMessage, ...]:
     """The messages to the subscriber; none where the programme's file is gone, and its texts with it."""
-    programme = app.installation.programmes.get(registration.programme)
+    programme = app.programme_of(registration.programme, registration.version)
     if programme is None:
         logger.error("its programme is gone: nobody tells the subscriber", registration=registration.id)
         return ()

@@ -1,16 +1,15 @@
-"""Does this subscriber belong to the programme's audience (O2-O4), and which offers are left for them?
+"""Does this subscriber belong to the programme's audience (O2-O4)?
 
 One function per condition of the campaign file. A condition that the file does not write asks nothing; a
 value that the base does not know is a no.
 """
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator
 from datetime import date
 from typing import NamedTuple
 
 from core.campaigns import Arpu, Audience
 from core.facts import Event, Subscriber
-from core.packages import Catalogue
 
 UNKNOWN = "unknown"
 
@@ -75,7 +74,7 @@ def topup(audience: Audience, who: Subscriber, event: Event | None) -> Condition
 def arpu(wanted: Arpu, who: Subscriber) -> Condition:
     """O4: the average of the last months, in đồng; fewer months known than asked for is a no."""
     months = {"total": who.arpu, "data": who.arpu_data, "voice": who.arpu_voice}[wanted.of][: wanted.months]
-    name, limit = f"arpu {wanted.of}", _between(wanted)
+    name, limit = f"arpu {wanted.of}", _limits(wanted.at_least, wanted.at_most)
     known = [amount for amount in months if amount is not None]
     if len(known) < wanted.months:
         return Condition(name, False, f"{len(known)} of {wanted.months} months known", limit)
@@ -86,10 +85,52 @@ def arpu(wanted: Arpu, who: Subscriber) -> Condition:
     return Condition(name, met, f"{total / wanted.months:.0f} over {wanted.months} months", limit)
 
 
-def _between(wanted: Arpu) -> str:
-    least = [] if wanted.at_least is None else [f"at least {wanted.at_least}"]
-    most = [] if wanted.at_most is None else [f"at most {wanted.at_most}"]
+def _limits(at_least: int | None, at_most: int | None) -> str:
+    least = [] if at_least is None else [f"at least {at_least}"]
+    most = [] if at_most is None else [f"at most {at_most}"]
     return " and ".join(least + most) or "known"
+
+
+def balance(audience: Audience, who: Subscriber, event: Event | None) -> Condition | None:
+    """The balance that the base knows, in đồng."""
+    least, most = audience.balance_at_least, audience.balance_at_most
+    if least is None and most is None:
+        return None
+    seen, limit = who.balance, _limits(least, most)
+    met = seen is not None and (least is None or seen >= least) and (most is None or seen <= most)
+    return Condition("balance", met, UNKNOWN if seen is None else str(seen), limit)
+
+
+def holds(audience: Audience, who: Subscriber, event: Event | None) -> Condition | None:
+    """One of these packages is active."""
+    if audience.holds is None:
+        return None
+    met = who.packages is not None and not who.packages.isdisjoint(audience.holds)
+    return Condition("holds", met, _packages(who), " or ".join(audience.holds))
+
+
+def holds_none_of(audience: Audience, who: Subscriber, event: Event | None) -> Condition | None:
+    """None of these packages is active; packages that are unknown are a no."""
+    if audience.holds_none_of is None:
+        return None
+    met = who.packages is not None and who.packages.isdisjoint(audience.holds_none_of)
+    return Condition("holds_none_of", met, _packages(who), f"none of {', '.join(audience.holds_none_of)}")
+
+
+def _packages(who: Subscriber) -> str:
+    return UNKNOWN if who.packages is None else ", ".join(sorted(who.packages)) or "none"
+
+
+def months_on_network(audience: Audience, who: Subscriber, today: date | None) -> Condition | None:
+    """Whole months since activation on this Vietnamese date."""
+    least = audience.months_on_network
+    if least is None:
+        return None
+    since = who.activated_on
+    if since is None or today is None:
+        return Condition("months_on_network", False, UNKNOWN, f"at least {least}")
+    months = (today.year - since.year) * 12 + today.month - since.month - (today.day < since.day)
+    return Condition("months_on_network", months >= least, str(months), f"at least {least}")
 
 
 _CONDITIONS: tuple[Callable[[Audience, Subscriber, Event | None], Condition | None], ...] = (
@@ -101,15 +142,23 @@ _CONDITIONS: tuple[Callable[[Audience, Subscriber, Event | None], Condition | No
     segment,
     tariff,
     topup,
+    balance,
+    holds,
+    holds_none_of,
 )
 
 
-def conditions(audience: Audience, who: Subscriber, event: Event | None) -> Iterator[Condition]:
-    """Every condition that the campaign file writes, in order, with its answer."""
+def conditions(
+    audience: Audience, who: Subscriber, event: Event | None, today: date | None = None
+) -> Iterator[Condition]:
+    """Every condition that the campaign file writes, in order, with its answer on this Vietnamese date."""
     for condition in _CONDITIONS:
         answer = condition(audience, who, event)
         if answer is not None:
             yield answer
+    since = months_on_network(audience, who, today)
+    if since is not None:
+        yield since
     for wanted in audience.arpu:
         yield arpu(wanted, who)
 
@@ -129,22 +178,3 @@ def flagged(flags: frozenset[str] | None, excluded: Collection[str]) -> Conditio
         return Condition("exclude_flags", False, UNKNOWN, limit)
     found = sorted(flags.intersection(excluded))
     return Condition("exclude_flags", not found, ", ".join(found) or "none", limit)
-
-
-def eligible_offers(
-    offers: Mapping[str, str], catalogue: Catalogue, who: Subscriber | None, today: date
-) -> dict[str, str]:
-    """The offers (key -> package code) left for a subscriber, in order: on sale today and not held already.
-
-    `today` is the Vietnamese date. Packages that the base does not know are taken as not held: an offer is
-    not a condition of contact. None left: no call.
-    """
-    held = (who.packages if who else None) or frozenset()
-    return {
-        key: code
-        for key, code in offers.items()
-        if (package := catalogue.packages.get(code)) is not None
-        and code not in held
-        and (package.valid_from is None or package.valid_from <= today)
-        and (package.valid_to is None or today <= package.valid_to)
-    }

@@ -7,6 +7,7 @@ from pydantic import Field
 
 from core.outcomes import Outcome
 from core.script import Script
+from core.triggers import TriggerKind
 from core.written import DayWindow, Duration, Written, duration, window
 
 Class = Literal["advertising", "care", "transactional", "public_notice"]
@@ -32,9 +33,9 @@ class SignedOff(Written):
 
 
 class Trigger(Written):
-    """What starts a contact: a top-up event (O1) or a target list (B1)."""
+    """What starts a contact: an event of one kind (O1, O19; core/triggers.py) or a target list (B1)."""
 
-    kind: Literal["topup", "list"]
+    kind: TriggerKind
     fresh_for: Duration = Field(
         default="15m", validate_default=True
     )  #: O20: an older event is dropped as stale
@@ -61,9 +62,22 @@ class Audience(Written):
     tariff: tuple[str, ...] | None = None
     arpu: tuple[Arpu, ...] = ()
     topup_at_least: int | None = Field(default=None, ge=0)
+    balance_at_least: int | None = Field(default=None, ge=0)  #: đồng, of the base
+    balance_at_most: int | None = Field(default=None, ge=0)
+    months_on_network: int | None = Field(default=None, ge=0)  #: at least so many since activation
+    holds: tuple[str, ...] | None = None  #: one of these packages
+    holds_none_of: tuple[str, ...] | None = None
     exclude_flags: tuple[
         Literal["vip", "internal", "duty", "test", "mdt", "fastconnect", "gold", "diamond"], ...
     ] = ()
+
+
+class OffersFor(Written):
+    """Other packages under the same keys, for these segments, or for a share of the numbers (A/B)."""
+
+    segment: tuple[str, ...] | None = None  #: absent: everybody
+    share: int = Field(default=100, ge=1, le=100)  #: percent; lines of the same segments share the hundred
+    offers: dict[str, str] = Field(min_length=1)  #: key of `offers` -> package code
 
 
 class Windows(Written):
@@ -128,6 +142,12 @@ class Campaign(Written):
     windows: Windows = Windows()
     max_calls_per_24h: int = Field(default=1, ge=1, le=1)  #: O7
     offers: dict[str, str] = Field(default={})  #: key -> package code, first key = first offer
+    offers_for: tuple[OffersFor, ...] = ()  #: the first line that fits a subscriber
+    otherwise: dict[str, tuple[str, ...]] = Field(default={})  #: key -> next choices, the best first
+    within_balance: bool = False  #: offer only what the balance, with a top-up, can pay
+    hold_out: float = Field(
+        default=0, ge=0, le=50
+    )  #: percent of the numbers that are not contacted, to compare
     script: Script
     messages: dict[str, Message] = Field(default={})
     after: dict[Outcome, Follow] = Field(default={})

@@ -132,23 +132,54 @@ def _audience(check: Check) -> None:
             check.say(path, "asks nothing", "write at_least or at_most, in đồng")
         elif wanted.at_least is not None and wanted.at_most is not None and wanted.at_least > wanted.at_most:
             check.say(path, "nobody can be both", "write at_least below at_most")
-    if audience.topup_at_least is not None and check.campaign.trigger.kind != "topup":
-        check.say(("audience", "topup_at_least"), "a list has no top-up", "delete the line")
+    kind = check.campaign.trigger.kind
+    if audience.topup_at_least is not None and kind != "topup":
+        check.say(("audience", "topup_at_least"), f"a {kind} has no top-up", "delete the line")
+    least, most = audience.balance_at_least, audience.balance_at_most
+    if least is not None and most is not None and least > most:
+        check.say(("audience", "balance_at_least"), "nobody can be both", "write it below balance_at_most")
+    for name in ("holds", "holds_none_of"):
+        for index, code in enumerate(getattr(audience, name) or ()):
+            _package(check, ("audience", name, index), code, sold=False)
 
 
 def _offers(check: Check) -> None:
-    """O17: packages of the catalogue, on sale on the day."""
-    for key, code in check.campaign.offers.items():
-        path: Path = ("offers", key)
-        package = check.catalogue.packages.get(code)
-        if package is None:
-            codes = check.catalogue.packages
-            right = nearest(code, codes) or "write a code of packages.yaml, or add it there"
-            check.say(path, f'"{code}" is not a package of the catalogue', right)
-        elif check.today and package.valid_to and package.valid_to < check.today:
-            check.say(path, f"{code} was sold until {package.valid_to}", "offer another, or extend valid_to")
-        elif check.today and package.valid_from and check.today < package.valid_from:
-            check.say(path, f"{code} is sold from {package.valid_from} only", "offer another until then")
+    """O5, O17: packages of the catalogue, on sale on the day, under keys that are offers."""
+    campaign = check.campaign
+    for key, code in campaign.offers.items():
+        _package(check, ("offers", key), code)
+    for key, codes in campaign.otherwise.items():
+        _key(check, ("otherwise", key), key)
+        for index, code in enumerate(codes):
+            _package(check, ("otherwise", key, index), code)
+    shares: dict[tuple[str, ...] | None, int] = {}
+    for index, line in enumerate(campaign.offers_for):
+        path: Path = ("offers_for", index)
+        shares[line.segment] = shares.get(line.segment, 0) + line.share
+        if shares[line.segment] > 100:
+            wrong = f"the shares of these segments make {shares[line.segment]} %"
+            check.say((*path, "share"), wrong, "share a hundred between them")
+        for key, code in line.offers.items():
+            _key(check, (*path, "offers", key), key)
+            _package(check, (*path, "offers", key), code)
+
+
+def _key(check: Check, path: Path, key: str) -> None:
+    if key not in check.campaign.offers and not touched(check.document, ("offers",)):
+        check.say(
+            path, f'"{key}" is not an offer', f"the keys of `offers` are {', '.join(check.campaign.offers)}"
+        )
+
+
+def _package(check: Check, path: Path, code: str, *, sold: bool = True) -> None:
+    package = check.catalogue.packages.get(code)
+    if package is None:
+        right = nearest(code, check.catalogue.packages) or "write a code of packages.yaml, or add it there"
+        check.say(path, f'"{code}" is not a package of the catalogue', right)
+    elif sold and check.today and package.valid_to and package.valid_to < check.today:
+        check.say(path, f"{code} was sold until {package.valid_to}", "offer another, or extend valid_to")
+    elif sold and check.today and package.valid_from and check.today < package.valid_from:
+        check.say(path, f"{code} is sold from {package.valid_from} only", "offer another until then")
 
 
 def _granted(check: Check, path: Path, name: str) -> None:

@@ -3,11 +3,11 @@
 from dataclasses import dataclass, field, fields, replace
 from datetime import date, datetime, timedelta
 from hashlib import blake2s
-from typing import Literal
 
 from core.campaigns import Campaign, Channel, Class
 from core.config import Config
 from core.outcomes import Outcome
+from core.triggers import TriggerKind
 from core.written import Window, window
 
 
@@ -60,7 +60,7 @@ class Event:
     """The trigger of a contact."""
 
     id: str
-    kind: Literal["topup", "list"]
+    kind: TriggerKind
     number: str
     at: datetime
     amount: int | None = None  #: đồng

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from core.campaigns import Channel, Class
 from core.facts import Facts, Law, Programme
+from core.triggers import KINDS
 from core.written import VIETNAM
 
 #: A no that ends when a person acts (a pause, a list to import): ask again after this.
@@ -40,11 +41,11 @@ class Question:
 
     @property
     def recheck(self) -> datetime | None:
-        """When to ask again after what a person must mend. None for the call after a top-up: its moment passes,
-        and the log should name the rule, not that the event grew stale meanwhile.
+        """When to ask again after what a person must mend. None for the call after a top-up: its moment passes
+        (core/triggers.py), and the log should name the rule, not that the event grew stale meanwhile.
         """
         event = self.facts.event
-        passes = self.channel == "voice" and event is not None and event.kind == "topup"
+        passes = self.channel == "voice" and event is not None and KINDS[event.kind].passes
         return None if passes else self.now + RECHECK
 
 

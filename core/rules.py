@@ -73,6 +73,7 @@ RULES: tuple[Rule, ...] = (
     Rule("O1", own.trigger, voice=_NOT_TRANSACTIONAL, sms=_NONE),
     Rule("O2", own.in_base, voice=_NOT_TRANSACTIONAL, sms=_NONE, fate="unknown_number"),
     Rule("O2", own.audience, voice=_NOT_TRANSACTIONAL, sms=_NONE),
+    Rule("hold_out", own.hold_out, voice=_NOT_TRANSACTIONAL, sms=_NONE),
     Rule("O3", own.excluded, voice=_NOT_TRANSACTIONAL, sms=_ADV_NOTICE),
     Rule("R1", legal.class_, voice=_ALL, sms=_ALL),
     Rule("O5", own.approved, voice=_ADV, sms=_ADV),

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from core import audience as who
+from core.offering import held_out
 from core.outcomes import SUCCESSFUL, Outcome
 from core.question import RECHECK, Question, Seen
 from core.rules_of_law import cap
@@ -35,6 +36,17 @@ def _excluded_flags(q: Question) -> frozenset[str]:
     return written | q.law.always_excluded if q.class_ == "advertising" else written
 
 
+def hold_out(q: Question) -> Seen:
+    """A group that the programme does not contact, so that its effect can be seen: by a stable hash."""
+    percent = q.programme.campaign.hold_out
+    limit = f"{percent:g} % held out"
+    if not held_out(q.programme, q.facts.number):
+        return Seen(True, "not held out", limit)
+    return Seen(
+        False, "held out", limit, "The number belongs to the group that is not contacted, to compare."
+    )
+
+
 def in_base(q: Question) -> Seen:
     """O2: what must be known about a subscriber is only known of those in the base."""
     if q.facts.subscriber is not None:
@@ -51,7 +63,7 @@ def audience(q: Question) -> Seen:
     if subscriber is None:
         asked = who.asks(audience) or audience.topup_at_least is not None
         return Seen(not asked, who.UNKNOWN, "the audience", "Nothing is known of the subscriber." * asked)
-    for condition in who.conditions(audience, subscriber, q.facts.event):
+    for condition in who.conditions(audience, subscriber, q.facts.event, q.today):
         if not condition.met:
             reason = f"{condition.name} is {condition.seen}; the programme asks for {condition.limit}."
             return Seen(False, f"{condition.name}: {condition.seen}", condition.limit, reason)
@@ -85,7 +97,7 @@ def fresh(q: Question) -> Seen:
     """O20: a trigger older than its freshness limit is dropped."""
     event, limit = q.facts.event, q.programme.campaign.trigger.fresh_for
     most = f"{limit.total_seconds():g} s old"
-    if event is None or event.kind != "topup":
+    if event is None or event.kind == "list":
         return Seen(True, "no event", most)
     age = q.now - event.at
     seen = f"{age.total_seconds():g} s old"

@@ -22,6 +22,7 @@ from jinja2 import TemplateRuntimeError
 from core.campaigns import Campaign
 from core.facts import Event, Subscriber
 from core.numbers import national
+from core.offering import every_package
 from core.packages import Catalogue
 from core.script import Script, texts
 from core.templates import BadTemplate, Offer, dong, offer_of, render
@@ -273,8 +274,11 @@ def pieces_to_make(campaign: Campaign, catalogue: Catalogue) -> tuple[str, ...]:
 
 
 def _pieces_to_make(campaign: Campaign, catalogue: Catalogue) -> Iterator[str]:
+    every = every_package(campaign)
     for text, key in texts(campaign.script):
-        if key is not None and key not in campaign.offers:
+        if key is not None and key not in every:
             raise BadTemplate(f"{key!r} is not an offer: one of {', '.join(campaign.offers) or '(none)'}")
-        for part in _parts(text, _offer(key, campaign.offers, catalogue)):
-            yield from _fixed(part) if isinstance(part, str) else part.kind.all_pieces
+        for code in [None] if key is None else every[key]:
+            offer = None if code is None else offer_of(code, catalogue.packages[code])
+            for part in _parts(text, offer):
+                yield from _fixed(part) if isinstance(part, str) else part.kind.all_pieces

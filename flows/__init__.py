@@ -12,7 +12,7 @@ from core.speech import Speech
 from flows import agent, agree, hang_up, menu, refuse, register, say
 from flows.talk import Run, Talk, eligible, offer_of
 
-__all__ = ["KINDS", "has_offer", "run"]
+__all__ = ["KINDS", "cannot_be_said", "has_offer", "run"]
 
 #: Kind of step -> what runs it.
 KINDS: dict[str, Run] = {
@@ -41,6 +41,15 @@ async def run(script: Script, call: Call, speech: Speech) -> Outcome:
             raise
         return settled
     return talk.settled(outcome)
+
+
+def cannot_be_said(script: Script, speech: Speech) -> str | None:
+    """Why the script cannot be said to this subscriber, as a verdict of the log; None: it can."""
+    if not has_offer(script, speech):
+        return "O5: none of the programme's offers is left for this subscriber"
+    if missing := speech.unknown(script):
+        return f"R15: the script says {', '.join(missing)}, which is not known"
+    return None
 
 
 def has_offer(script: Script, speech: Speech) -> bool:

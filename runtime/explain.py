@@ -8,10 +8,12 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from core.audience import eligible_offers
+import flows
 from core.campaigns import Class
-from core.facts import Event, Programme
+from core.facts import Event, Facts, Programme
+from core.offering import offers_of
 from core.rules import Answer, Verdict, may_contact
+from core.speech import Speech
 from core.written import VIETNAM
 from runtime.app import App
 from runtime.failed import WrongUsage
@@ -91,9 +93,8 @@ def _programme(tx: Tx, app: App, programme: Programme, number: str, at: datetime
     kinds: dict[tuple[Class, str], list[str]] = {}
     for name, message in campaign.messages.items():
         kinds.setdefault((message.class_, message.sender), []).append(name)
-    offers = eligible_offers(
-        campaign.offers, app.installation.catalogue, known.facts.subscriber, at.astimezone(VIETNAM).date()
-    )
+    speech = _speech(app, programme, known.facts, at)
+    unsaid = flows.cannot_be_said(campaign.script, speech)
     return {
         "programme": programme.name,
         "title": campaign.title,
@@ -101,13 +102,13 @@ def _programme(tx: Tx, app: App, programme: Programme, number: str, at: datetime
         "version": programme.version,
         "held_back": app.installation.held_back.get(programme.name),
         "event": _event_shown(event),
-        **_held_back(_answer(call), app.installation.held_back.get(programme.name)),
+        **_held_back(_also(_answer(call), unsaid), app.installation.held_back.get(programme.name)),
         "messages": [
             {"messages": names, "class": class_, "sender": sender}
             | _answer(may_contact(known.facts, programme, "sms", class_, at, law, sender=sender))
             for (class_, sender), names in kinds.items()
         ],
-        "offers": list(offers.values()),
+        "offers": list(speech.offers.values()),
         "doubts": [*known.doubts, *_other_version(tx, programme, at, now)],
     }
 
@@ -140,6 +141,24 @@ def _answer(answer: Answer) -> Found:
         "reason": no.reason if no else None,
         "verdicts": [_verdict(verdict) for verdict in answer.verdicts],
     }
+
+
+def _speech(app: App, programme: Programme, known: Facts, at: datetime) -> Speech:
+    """What would be said, with the offers that are left for this subscriber."""
+    catalogue = app.installation.catalogue
+    offers = offers_of(programme, catalogue, known, at.astimezone(VIETNAM).date())
+    return Speech(catalogue, offers, {"subscriber": known.subscriber, "event": known.event})
+
+
+def _also(answer: Found, unsaid: str | None) -> Found:
+    """The dialer's last question, after the rules: can the script be said to this subscriber?"""
+    if unsaid is None:
+        return answer
+    rule, _, reason = unsaid.partition(": ")
+    line = {"rule": rule, "allowed": False, "seen": "nothing to say", "limit": "a script that can be said"}
+    line |= {"reason": reason, "version": None, "again": None}
+    first = {} if answer["rule"] else {"allowed": False, "rule": rule, "reason": reason}
+    return answer | first | {"verdicts": [*answer["verdicts"], line]}
 
 
 def _held_back(answer: Found, why: str | None) -> Found:

@@ -139,6 +139,8 @@ def _judged(installation: Installation, each: Loaded) -> Edit:
 
 
 def _make_prompts(installation: Installation, programme: Programme) -> None:
+    if not programme.campaign.enabled:
+        return
     library = open_library(installation.config.prompts, installation.catalogue, installation.folder)
     library.make(pieces_to_make(programme.campaign, installation.catalogue))
 
@@ -189,6 +191,8 @@ async def _switch(app: App, edits: Sequence[Edit]) -> None:
 
 def _warm(app: App, programme: Programme) -> None:
     """Look every piece up once, so that no call waits for the disk."""
+    if not programme.campaign.enabled:
+        return
     for piece in pieces_to_make(programme.campaign, app.installation.catalogue):
         app.media(piece)
 

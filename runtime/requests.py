@@ -10,11 +10,12 @@ from uuid import uuid4
 from core.after_call import refusal_confirmed
 from core.facts import Event
 from core.numbers import BadNumber, subscriber_number
+from core.triggers import EVENTS
 from runtime.app import App
 from runtime.asking import new_id
 from runtime.control import Handler
 from runtime.failed import CommandFailed
-from runtime.topups import BadTopup, take_topup
+from runtime.topups import BadTopup, take_event, take_topup
 from runtime.why import why_idle
 from store import lists, logs, messages, numbers, reports, settings, triggers
 from store.lists import Built
@@ -27,6 +28,16 @@ async def topup(app: App, **raw: Any) -> Any:
     """A top-up event (O1). A repeated id changes nothing."""
     try:
         return await take_topup(app, raw)
+    except BadTopup as error:
+        raise CommandFailed(f"{error.field}: {error.reason}") from error
+
+
+async def trigger(app: App, *, kind: str, **raw: Any) -> Any:
+    """An event of another kind than a top-up (O19). A repeated id changes nothing."""
+    if kind not in EVENTS:
+        raise CommandFailed(f"{kind!r} is not a kind of event: one of {', '.join(EVENTS)}")
+    try:
+        return await take_event(app, kind, raw)
     except BadTopup as error:
         raise CommandFailed(f"{error.field}: {error.reason}") from error
 
@@ -141,6 +152,7 @@ async def status(app: App) -> Any:
 #: Requests that need nothing running but the store.
 REQUESTS: dict[str, Request] = {
     "topup": topup,
+    "trigger": trigger,
     "switch_list": switch_list,
     "pause": pause,
     "resume": resume,

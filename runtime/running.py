@@ -28,13 +28,14 @@ _RETRY_S = 5.0
 
 
 def make_prompts(installation: Installation, library: Library, stop: asyncio.Event) -> None:
-    """Every piece that any programme may play, before a call is made; leaves off when told to stop.
+    """Every piece that any programme that is enabled may play, before a call is made; leaves off when told to stop.
 
     Blocks. Raises CannotMake, CannotSpeak.
     """
     pieces = dict.fromkeys(
         piece
         for programme in installation.programmes.values()
+        if programme.campaign.enabled
         for piece in pieces_to_make(programme.campaign, installation.catalogue)
     )
     missing = library.missing(pieces)

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 from core.facts import Event
 from core.numbers import BadNumber, subscriber_number
+from core.triggers import KINDS, TriggerKind
 from runtime.app import App
 from store import triggers
 from store.triggers import Stored
@@ -42,8 +43,14 @@ def _shown(text: str, most: int) -> str:
 
 def parse_topup(raw: Mapping[str, object], now: datetime) -> Event:
     """The event that `raw` describes; `at` absent: now. Raises BadTopup for the first field that is wrong."""
+    return parse_event("topup", raw, now)
+
+
+def parse_event(kind: TriggerKind, raw: Mapping[str, object], now: datetime) -> Event:
+    """An event of any kind of core/triggers.py that comes as an event: the same fields, checked the same way."""
     if strange := sorted(set(raw) - set(FIELDS)):
-        raise BadTopup(strange[0], f"is not a field of a top-up: those are {', '.join(FIELDS)}")
+        what = "a top-up" if kind == "topup" else f"a {kind} event"
+        raise BadTopup(strange[0], f"is not a field of {what}: those are {', '.join(FIELDS)}")
     id_ = raw.get("id")
     if not isinstance(id_, str) or not _ID.match(id_):
         raise BadTopup("id", "must be 1 to 64 printable ASCII characters without spaces")
@@ -54,14 +61,15 @@ def parse_topup(raw: Mapping[str, object], now: datetime) -> Event:
         subscriber = subscriber_number(number)
     except BadNumber as error:
         raise BadTopup("number", str(error)) from error
-    return Event(id_, "topup", subscriber, _time(raw.get("at"), now), _amount(raw.get("amount")))
+    amount = _amount(raw.get("amount"), KINDS[kind].least)
+    return Event(id_, kind, subscriber, _time(raw.get("at"), now), amount)
 
 
-def _amount(amount: object) -> int:
+def _amount(amount: object, least: int) -> int:
     if isinstance(amount, bool) or not isinstance(amount, int):
         raise BadTopup("amount", f"{amount!r} is not a whole number of đồng, like 90000")
-    if not 0 < amount <= _MOST_DONG:
-        raise BadTopup("amount", f"{amount} is not between 1 and {_MOST_DONG} đồng")
+    if not least <= amount <= _MOST_DONG:
+        raise BadTopup("amount", f"{amount} is not between {least} and {_MOST_DONG} đồng")
     return amount
 
 
@@ -83,16 +91,23 @@ def _time(at: object, now: datetime) -> datetime:
 
 async def take_topup(app: App, raw: Mapping[str, object]) -> Stored:
     """Store a top-up event; returns when it is committed. Raises BadTopup, store.errors.StoreError."""
+    return await take_event(app, "topup", raw)
+
+
+async def take_event(app: App, kind: TriggerKind, raw: Mapping[str, object]) -> Stored:
+    """Store an event of this kind; returns when it is committed. Raises BadTopup, store.errors.StoreError."""
     now = app.now()
     try:
-        event = parse_topup(raw, now)
+        event = parse_event(kind, raw, now)
     except BadTopup as error:
-        await _keep_invalid(app, raw, error, now)
+        await _keep_invalid(app, kind, raw, error, now)
         raise
     return await app.store.write(lambda tx: triggers.add(tx, event=event, received_at=now))
 
 
-async def _keep_invalid(app: App, raw: Mapping[str, object], error: BadTopup, now: datetime) -> None:
+async def _keep_invalid(
+    app: App, kind: TriggerKind, raw: Mapping[str, object], error: BadTopup, now: datetime
+) -> None:
     id_, number, amount = raw.get("id"), raw.get("number"), raw.get("amount")
     if not isinstance(id_, str) or not _ID.match(id_):
         return  # nothing to find it by
@@ -103,7 +118,7 @@ async def _keep_invalid(app: App, raw: Mapping[str, object], error: BadTopup, no
         lambda tx: triggers.add_invalid(
             tx,
             id=id_,
-            kind="topup",
+            kind=kind,
             number=_shown(number, 40) if isinstance(number, str) else "",
             amount=whole,
             at=now,

@@ -62,6 +62,7 @@ class NewCall:
 
 # Built once: building a statement costs more than running it.
 _ONE = select(contacts).where(contacts.c.id == bindparam("contact"))
+_ATTEMPT = calls.insert()
 _DUE = (
     select(contacts)
     .where(contacts.c.state == word("due"), contacts.c.programme == bindparam("programme"))
@@ -132,12 +133,14 @@ def claim(tx: Tx, contact: str, call: NewCall, *, now: datetime) -> bool:
     """Begin an attempt: the contact goes to dialing, the call's row is written, the slot is taken (R7).
 
     False: the contact is no longer due (another took it, or it was withdrawn). `numbers.lock` and
-    `may_contact` come before it, in the same transaction.
+    `may_contact` come before it, in the same transaction. The contact takes the version that the call is made
+    with: its file may have been edited since it was planned.
     """
+    version = {"version": call.prompt_version} if call.prompt_version else {}
     taken = (
         update(contacts)
         .where(contacts.c.id == contact, contacts.c.state == word("due"))
-        .values(state="dialing", attempts=contacts.c.attempts + 1)
+        .values(state="dialing", attempts=contacts.c.attempts + 1, **version)
     )
     if tx.execute(taken).rowcount != 1:
         return False
@@ -160,7 +163,7 @@ def claim(tx: Tx, contact: str, call: NewCall, *, now: datetime) -> bool:
         "node": call.node,
         "trunk": call.trunk,
     }
-    tx.execute(calls.insert(), attempt)
+    tx.execute(_ATTEMPT, attempt)
     return True
 
 

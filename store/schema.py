@@ -61,7 +61,7 @@ triggers = Table(
     "triggers",
     metadata,
     Column("id", Text, primary_key=True),
-    Column("kind", Text, nullable=False),  # topup, list, test
+    Column("kind", Text, nullable=False),  # core/triggers.py, or test
     Column("number", Text, nullable=False, index=True),
     Column("amount", BigInteger),
     _time("at", nullable=False),

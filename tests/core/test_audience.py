@@ -7,11 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.audience import arpu, asks, conditions, eligible_offers, flagged
+from core.audience import arpu, asks, conditions, flagged
 from core.campaigns import Arpu, Audience
 from core.facts import Event, Subscriber
-from core.packages import Catalogue
-from tests.core.sample import CATALOGUE, NUMBER, TEN, subscriber
+from tests.core.sample import NUMBER, TEN, subscriber
 
 
 def audience(**written: Any) -> Audience:
@@ -138,15 +137,46 @@ def test_an_audience_asks_the_base_when_it_names_a_field_of_it(written: dict[str
     assert asks(audience(**written)) is yes
 
 
-def test_offers_are_those_on_sale_and_not_held() -> None:
-    """O10, O17: what is left keeps its order and its keys."""
-    today = date(2026, 11, 23)
-    packages = dict(CATALOGUE.packages)
-    old = packages["C90N"].model_copy(update={"valid_to": date(2026, 11, 22)})
-    new = packages["C90N"].model_copy(update={"valid_from": date(2026, 11, 24)})
-    now = packages["C90N"].model_copy(update={"valid_from": today, "valid_to": today})
-    catalogue = Catalogue(packages={**packages, "OLD": old, "NEW": new, "NOW": now})
-    offers = {"1": "OLD", "2": "C90N", "3": "NEW", "4": "NOW", "5": "FD50", "6": "GONE"}
-    holds = subscriber(packages=frozenset({"C90N"}))
-    assert eligible_offers(offers, catalogue, holds, today) == {"4": "NOW", "5": "FD50"}
-    assert list(eligible_offers(offers, catalogue, None, today)) == ["2", "4", "5"]
+@pytest.mark.parametrize(
+    ("written", "balance", "yes"),
+    [
+        ({"balance_at_least": 5_000}, 5_000, True),
+        ({"balance_at_least": 5_000}, 4_999, False),
+        ({"balance_at_most": 5_000}, 5_000, True),
+        ({"balance_at_most": 5_000}, 5_001, False),
+        ({"balance_at_least": 1, "balance_at_most": 2}, 3, False),
+        ({"balance_at_most": 5_000}, None, False),
+    ],
+)
+def test_the_balance_may_be_asked_for(written: dict[str, Any], balance: int | None, yes: bool) -> None:
+    """Issue 3, 2."""
+    assert met(written, subscriber(balance=balance)) is yes
+
+
+@pytest.mark.parametrize(
+    ("held", "holds", "holds_none"),
+    [
+        (frozenset({"C90N", "X"}), True, False),
+        (frozenset({"X"}), False, True),
+        (frozenset(), False, True),
+        (None, False, False),
+    ],
+)
+def test_a_package_may_be_asked_for_or_excluded(
+    held: frozenset[str] | None, holds: bool, holds_none: bool
+) -> None:
+    """Issue 3, 2: holds package, does not; unknown is a no both ways."""
+    assert met({"holds": ["C90N", "FD50"]}, subscriber(packages=held)) is holds
+    assert met({"holds_none_of": ["C90N", "FD50"]}, subscriber(packages=held)) is holds_none
+
+
+@pytest.mark.parametrize(
+    ("since", "yes"),
+    [(date(2026, 5, 23), True), (date(2026, 5, 24), False), (date(2020, 1, 1), True), (None, False)],
+)
+def test_the_age_on_the_network_is_counted_in_whole_months(since: date | None, yes: bool) -> None:
+    """Issue 3, 2."""
+    wanted, who = audience(months_on_network=6), subscriber(activated_on=since)
+    (answer,) = conditions(wanted, who, None, date(2026, 11, 23))
+    assert answer.met is yes
+    assert not any(each.met for each in conditions(wanted, who, None))

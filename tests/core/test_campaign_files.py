@@ -19,10 +19,11 @@ from core.packages import Catalogue
 from core.script import Menu, Refuse, Register
 from core.speech import Speech, pieces_to_make
 from core.templates import offer_of
+from core.triggers import KINDS
 from core.written import VIETNAM, Window
 
 ROOT = Path(__file__).parents[2]
-NAMES = ("topup-smartphone", "topup-featurephone", "bluezone")
+NAMES = ("topup-smartphone", "topup-featurephone", "bluezone", "low-balance", "renewal", "bill-due")
 TODAY = date(2026, 11, 21)
 ENV = dict.fromkeys(("MAI_ARI_PASSWORD", "MAI_SMSC_PASSWORD", "MAI_WEB_TOKEN", "MAI_AGENT1_PASSWORD"), "x")
 
@@ -96,6 +97,15 @@ def test_a_shipped_campaign_passes_the_linter(name: str) -> None:
     file = f"campaigns/{name}.yaml"
     assert lint(programme, (ROOT / file).read_bytes(), file, CATALOGUE, CONFIG, TODAY) == ()
     assert programme.campaign.waivers == ()
+
+
+def test_there_is_a_sample_for_every_kind_of_trigger_and_those_of_stage_2_do_not_start() -> None:
+    """O1, O19."""
+    kinds = {name: _campaign(name).trigger.kind for name in NAMES}
+    assert set(kinds.values()) == set(KINDS)
+    started = {name for name in NAMES if _campaign(name).enabled}
+    assert {kinds[name] for name in started} == {"topup", "list"}
+    assert {kinds[name] for name in set(NAMES) - started} == {"renewal", "bill_due", "low_balance"}
 
 
 @pytest.mark.parametrize("name", NAMES)

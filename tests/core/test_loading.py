@@ -120,7 +120,7 @@ def test_a_good_campaign_is_a_programme_named_after_its_file() -> None:
         ("      wait: 5s", "      no_key: hang_up", '23: script[1].menu.no_key: is the text "hang_up", write a list: ["hang_up"]'),
         ("      wait: 5s", "      no_key: 5", "23: script[1].menu.no_key: is the number 5, write a list: [steps, …]"),
         ("      wait: 5s", "      no_key: [menu: {keys: {}}]", "23: script[1].menu.no_key[0].menu.keys: is an empty list, write at least one entry"),
-        ("audience:\n  arpu: [{months: 3, at_least: 50000}]", "audience: smartphone", '5: audience: is the text "smartphone", write its keys: payment, device, region, status, vlr, segment, tariff, arpu, topup_at_least, exclude_flags'),
+        ("audience:\n  arpu: [{months: 3, at_least: 50000}]", "audience: smartphone", '5: audience: is the text "smartphone", write its keys: payment, device, region, status, vlr, segment, tariff, arpu, topup_at_least, balance_at_least, balance_at_most, months_on_network, holds, holds_none_of, exclude_flags'),
         ("  no_answer: {sms: missed}\n", "  no_answer: missed\n", '28: after.no_answer: is the text "missed", write its keys: sms, retry'),
         # hours (R8)
         ("windows:", 'windows:\n  messages: ["20:00-24:01"]', '8: windows.messages[0]: "20:00-24:01" ends after midnight, the last end is 24:00'),

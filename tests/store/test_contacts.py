@@ -110,3 +110,14 @@ async def test_a_postponed_contact_is_due_later(store: Store) -> None:
     assert await store.read(lambda tx: _due(tx, minutes=30)) == ["c1"]
     await store.write(lambda tx: claim(tx, "c1", "call-1"))
     assert not await store.write(lambda tx: contacts.postpone(tx, contact="c1", due_at=NOW))
+
+
+async def test_a_call_is_made_with_the_version_of_its_claim_not_of_its_planning(store: Store) -> None:
+    """Issue 3, 2: the file was edited in between."""
+
+    def claim(tx: Tx) -> list[str | None]:
+        contacts.plan(tx, contact(), now=NOW)
+        contacts.claim(tx, "c1", contacts.NewCall(id="call-1", wall_at=NOW, prompt_version="v2"), now=NOW)
+        return [each.version for each in calls.open_calls(tx)]
+
+    assert await store.write(claim) == ["v2"]
