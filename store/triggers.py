@@ -7,6 +7,7 @@ from typing import Any, Literal, cast
 from sqlalchemy import Row, select, update
 
 from core.facts import Event
+from core.triggers import KINDS, TriggerKind
 from store.schema import triggers
 from store.times import moment, us
 from store.tx import Tx, word
@@ -20,7 +21,7 @@ class Trigger:
     """An event that is still to be planned. `only_programme`: for one programme (a test call, a list)."""
 
     event: Event
-    kind: str  #: topup, list or test
+    kind: str  #: of core/triggers.py, or test
     received_at: datetime
     only_programme: str | None
 
@@ -100,8 +101,8 @@ def new(tx: Tx, *, limit: int) -> tuple[Trigger, ...]:
 
 
 def _trigger(row: Row[Any]) -> Trigger:
-    kind = "list" if row.kind == "list" else "topup"
-    event = Event(row.id, cast(Literal["topup", "list"], kind), row.number, moment(row.at), row.amount)
+    kind = cast(TriggerKind, row.kind) if row.kind in KINDS else "topup"  # a test call
+    event = Event(row.id, kind, row.number, moment(row.at), row.amount)
     return Trigger(event, row.kind, moment(row.received_at), row.only_programme)
 
 
