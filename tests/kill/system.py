@@ -6,7 +6,7 @@ import signal
 import subprocess
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -150,12 +150,12 @@ class Moment:
             await system.until(lambda: system.store.count(self.state) > 0, f"a {self.state}")
 
 
-def moments(states: tuple[str, ...], words: tuple[str, ...], seed: int) -> list[Moment]:
-    """Every state twice, every word of the start once, and one moment by chance alone; in a seeded order."""
+def moments(states: Sequence[str], words: Sequence[str], seed: int) -> list[Moment]:
+    """Each of these states and words of the start, and two moments by chance alone; in a seeded order."""
     chance = random.Random(seed)
-    chosen = [Moment(state, chance.randint(2, 14), state=state) for state in states * 2]
+    chosen = [Moment(state, chance.randint(2, 14), state=state) for state in states]
     chosen += [Moment(f"starting: {word}", word=word) for word in words]
-    chosen += [Moment("any moment", chance.randint(1, 24))]
+    chosen += [Moment("any moment", chance.randint(1, 24)) for _ in range(2)]
     chance.shuffle(chosen)
     # The first has an empty store and a new Asterisk: let it come to work.
     return [Moment("any moment", 12), *chosen]
