@@ -1,7 +1,7 @@
 """May this message go out now? The gate at `due → sending`: send, wait until a moment, or drop."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 
 from core.campaigns import Class
@@ -11,6 +11,24 @@ from core.rules import Verdict, may_contact
 from core.rules_of_law import granted, windows_of
 from core.windows import next_allowed
 from core.written import VIETNAM
+
+#: SMS that a call causes now are to be out so soon, however long the window still is.
+_SOON = timedelta(minutes=10)
+
+
+def outbox_fullness(parts: int, per_second: float, now: datetime, window_end: datetime | None) -> float:
+    """How full the outbox is for who makes more SMS: 0 empty, 1 or more: start no more calls.
+
+    `parts` wait, the binds together send `per_second` (more than 0). 1 is what takes until the window's end, at most ten
+    minutes: no backlog may cross 22:00. Outside every window (`window_end` None) anything that waits is 1.
+    """
+    left = min(_SOON, window_end - now) if window_end else timedelta(0)
+    if parts <= 0:
+        return 0.0
+    seconds = parts / per_second
+    if left <= timedelta(0):
+        return max(1.0, seconds)
+    return seconds / max(1.0, left.total_seconds())
 
 
 @dataclass(frozen=True)

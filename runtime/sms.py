@@ -1,0 +1,88 @@
+"""What do `mai smsc` and `mai sms` show and do? The binds as they say, the outbox by state and age, a test SMS."""
+
+from typing import Any
+from uuid import uuid4
+
+from core.after_call import NewMessage
+from core.messages import plain
+from core.numbers import BadNumber, subscriber_number
+from core.rules_of_law import granted
+from core.sending import outbox_fullness
+from core.windows import end_of_window
+from core.written import VIETNAM
+from runtime.app import App
+from runtime.control import CommandFailed
+from store import logs, messages, outbox
+from store.tx import Tx
+
+
+async def send_test(app: App, *, number: str, text: str, sender: str | None = None) -> Any:
+    """A test SMS as the house's own word (transactional): stored as due; returns its id.
+
+    Raises CommandFailed for a number that is none, an empty text, or a sender without a grant (R10).
+    """
+    try:
+        whom = subscriber_number(number)
+    except BadNumber as error:
+        raise CommandFailed(f"number: {error}") from error
+    words, now = plain(text), app.now()
+    if not words:
+        raise CommandFailed("text: is empty")
+    chosen = sender or app.config.texts.refusal_sender
+    seen = granted({chosen}, app.installation.law, now.astimezone(VIETNAM).date())
+    if not seen.allowed:
+        raise CommandFailed(f"sender: {seen.reason}")
+    key = f"test:{uuid4().hex}"
+    new = NewMessage(
+        key=key,
+        programme=None,
+        class_="transactional",
+        kind="test",
+        policy="once",
+        number=whom,
+        sender=chosen,
+        text=words,
+        due_at=now,
+        valid_until=None,
+    )
+    await app.store.write(lambda tx: messages.add(tx, new, now=now))
+    return {"id": messages.id_of(key), "number": whom}
+
+
+async def fate_of_test(app: App, *, id: str, number: str) -> Any:
+    """How far a test SMS is: its entry in the log; None: there is no such message."""
+
+    def look(tx: Tx) -> Any:
+        return next((entry for entry in logs.sms(tx, number=number) if entry["id"] == id), None)
+
+    return await app.store.read(look)
+
+
+async def smsc(app: App) -> Any:
+    """For `mai smsc`: each bind, the outbox by state and age, how full it is, and what is unknown."""
+    now = app.now()
+    senders = [bind for bind in app.config.smsc if bind.bind != "receiver"]
+    says = app.says["sms"]() if "sms" in app.says else {}
+
+    def look(tx: Tx) -> tuple[Any, Any, Any]:
+        return outbox.backlog(tx, now=now), outbox.standing(tx, now=now), outbox.unknown(tx)
+
+    backlog, standing, unknown = await app.store.read(look)
+    end = end_of_window((app.installation.law.sms_window,), now)
+    per_second = sum(bind.per_second for bind in senders)
+    fullness = outbox_fullness(backlog.parts, per_second, now, end) if per_second else 0.0
+    return {
+        "binds": [{"name": bind.name, **says.get(bind.name, {"bound": False})} for bind in app.config.smsc],
+        "outbox": [
+            {
+                "state": s.state,
+                "bind": s.bind,
+                "messages": s.messages,
+                "oldest_s": round(s.oldest.total_seconds()),
+            }
+            for s in standing
+        ],
+        "parts_waiting": backlog.parts,
+        "fullness": round(fullness, 3),
+        "unknown": unknown,
+    }
