@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from sqlalchemy.exc import DBAPIError
-
 from core.config import Config
 from core.facts import Programme, law_of
 from core.lint import Finding, lint
@@ -19,7 +17,6 @@ from runtime.app import App, Installation, Media
 from runtime.clock import clock_of
 from runtime.failed import BadInstallation
 from store.database import open_store
-from store.errors import StoreError
 
 __all__ = ["BadInstallation", "Loaded", "check", "load", "load_config", "open_app"]
 
@@ -151,8 +148,5 @@ async def open_app(
     """The store and the clock of an installation; `media`: where the prompts are. Raises store.errors.StoreError."""
     config = installation.config
     async with open_store(config.store.url, installation.folder, readonly=readonly) as store:
-        try:
-            clock = await clock_of(store, config.clock.now, readonly=readonly)
-            yield App(installation, store, clock, media)
-        except DBAPIError as error:
-            raise StoreError(f"the store cannot be used: {error.orig}") from error
+        clock = await clock_of(store, config.clock.now, readonly=readonly)
+        yield App(installation, store, clock, media)

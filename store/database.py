@@ -7,13 +7,13 @@ async with open_store("sqlite:///mai.db", folder) as store:
     await watch.wait(1.0)
 """
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Protocol, TypeVar
 
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from store.errors import StoreError
 from store.tx import Kind, Tx
@@ -72,14 +72,25 @@ async def open_store(url: str, folder: Path, *, readonly: bool = False) -> Async
         if parsed.database in (None, "", ":memory:"):
             raise StoreError("store.url names no file: sqlite:///mai.db")
         async with open_sqlite(folder / parsed.database, readonly=readonly) as store:
-            yield store
+            with _in_words():
+                yield store
     elif engine == "postgresql":
         from store.postgres import open_postgres
 
         async with open_postgres(parsed, folder, readonly=readonly) as grown:
-            yield grown
+            with _in_words():
+                yield grown
     else:
         raise StoreError(f"store.url begins with {engine!r}: only sqlite:/// and postgresql:// are known")
+
+
+@contextmanager
+def _in_words() -> Iterator[None]:
+    """What the database itself refuses (a full disk, a file that is none) as a StoreError."""
+    try:
+        yield
+    except DBAPIError as error:
+        raise StoreError(f"the store cannot be used: {error.orig}") from error
 
 
 def lists_folder(url: str, folder: Path) -> Path:
