@@ -3,8 +3,10 @@
 import asyncio
 import sys
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, TextIO, cast
 
 from rich.console import Console
@@ -14,13 +16,24 @@ from core.imports import KINDS
 from runtime.app import Installation
 from runtime.asking import carry_out, who
 from runtime.failed import CommandFailed, WrongUsage
-from runtime.imports import RefusedRows, Report, rows_of
+from runtime.imports import RefusedRows, Report, gathered, opened
 from runtime.loading import load, open_app
 from runtime.shown import as_json
+from runtime.transcribing import SHEETS
 from store import lists
+from store.building import Gathered
 from store.database import lists_folder
 from store.errors import NoStore
 from store.lists import Built, ListKind
+
+#: Forms that are read: by the engine, by calamine, by the engine.
+FORMS = (".csv", ".txt", ".tsv", *SHEETS, ".parquet")
+NAMES = {
+    "subscribers": "subscribers base",
+    "dnc": "DoNotCall list",
+    "exclusions": "exclusion list",
+    "targets": "target list",
+}
 
 
 async def import_list(
@@ -31,14 +44,15 @@ async def import_list(
         raise WrongUsage(f"{kind!r} is not a kind of list: one of {', '.join(KINDS)}")
     installation = load(config)
     whose = _checked(installation, kind, file, programme)
-    report, refused = Report(), RefusedRows(file)
+    report = Report()
+    refused = RefusedRows(file, report)
     folder = lists_folder(installation.config.store.url, installation.folder)
     with _progress() as progress:
         bar = progress.add_task(f"{kind} from {file.name}", total=file.stat().st_size)
         try:
             built = await asyncio.to_thread(
                 _build, folder, cast(ListKind, kind), whose, file, report, refused,
-                lambda at: progress.update(bar, completed=at),
+                lambda share: progress.update(bar, completed=share * file.stat().st_size),
             )  # fmt: skip
         finally:
             refused.close()
@@ -46,7 +60,8 @@ async def import_list(
     try:
         if report.accepted == 0:
             raise CommandFailed(f"{file}: has no row that can be taken; the list in force stays")
-        await _refuse_shrunk(installation, built, force)
+        difference = await _compared(installation, built, force)
+        report.difference = asdict(difference) if difference else None
         source = f"{file.name} ({who()})"
         state = await carry_out(
             config, "switch_list", built=asdict(built), source=source, accept_shrink=force
@@ -78,8 +93,8 @@ def _checked(installation: Installation, kind: str, file: Path, programme: str |
         raise CommandFailed(f"{file}: is not there")
     if not file.is_file():
         raise CommandFailed(f"{file}: is not a file")
-    if file.suffix.lower() != ".csv":
-        raise CommandFailed(f"{file}: only CSV files are read so far; save it as CSV (UTF-8)")
+    if file.suffix.lower() not in FORMS:
+        raise CommandFailed(f"{file}: is none of {', '.join(FORMS)}; save it as one of them")
     return programme or ""
 
 
@@ -90,15 +105,24 @@ def _build(
     file: Path,
     report: Report,
     refused: RefusedRows,
-    at: Callable[[int], None],
+    at: Callable[[float], None],
 ) -> Built:
-    rows = rows_of(file, kind, report, refused.add, at)
-    return lists.build(folder, kind, rows, programme=programme)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    # beside the list: it may grow as large as the file
+    with TemporaryDirectory(prefix="import-", dir=folder) as work, ExitStack() as held:
+        place = Path(work)
+        found = opened(file, kind, place, report)
+
+        def gather() -> Gathered:
+            return gathered(found, kind, place, report, refused.add, at, held)
+
+        return lists.build_from(folder, kind, gather, programme=programme)
 
 
 def _show(kind: str, report: Report, refused: RefusedRows, out: TextIO) -> None:
-    said = [f"{kind}: {report.accepted:,} rows accepted, {report.refused:,} refused"]
-    said += [f"  {refused.file}:{line}: {reason}" for line, reason in report.first_refused]
+    said = [f"{refused.file}: read as {report.read_as}"] if report.read_as else []
+    said.append(f"{kind}: {report.accepted:,} rows accepted, {report.refused:,} refused")
+    said += [f"  {refused.file}:{line}: {reason}" for line, reason in report.shown]
     if report.refused > len(report.first_refused):
         said.append(f"  … and {report.refused - len(report.first_refused):,} more")
     if report.refused:
@@ -114,26 +138,36 @@ def _show_state(kind: str, whose: str, report: Report, state: dict[str, Any], *,
             "accepted": report.accepted,
             "refused": report.refused,
         }
+        if report.difference is not None:
+            row |= report.difference
         as_json([row | state])
         return
+    if report.difference is not None:
+        counts = ", ".join(f"{count:,} {what}" for what, count in report.difference.items())
+        print(f"{kind}: {counts}, against the version before")
     before = "" if state["rows_before"] is None else f" (before: {state['rows_before']:,})"
     twice = report.accepted - state["rows"]
     again = f"; {twice:,} rows repeat a number" if twice else ""
     print(f"{kind}: {state['rows']:,} numbers in force{before}, version {state['version']}{again}")
 
 
-async def _refuse_shrunk(installation: Installation, built: Built, force: bool) -> None:
-    """R2: a DoNotCall register that shrank by more than the limit is not taken without a person's word."""
-    if built.kind != "dnc" or force:
-        return
+async def _compared(installation: Installation, built: Built, force: bool) -> lists.Difference | None:
+    """What differs from the version in force; None: there is none.
+
+    R2: a list that shrank by more than the limit is not taken without a person's word, whatever its kind.
+    """
     try:
         async with open_app(installation, readonly=True) as app:
-            found = (await app.store.read(lists.in_force)).get(("dnc", ""))
+            folder = app.store.lists
+            found = (await app.store.read(lists.in_force)).get((built.kind, built.programme))
     except NoStore:
-        return
+        return None
+    if found is None:
+        return None
     limit = installation.law.dnc_max_shrink
-    if found is not None and built.rows < found.state.rows * (1 - limit):
+    if not force and built.rows < found.state.rows * (1 - limit):
         raise CommandFailed(
-            f"the DoNotCall list has {built.rows:,} numbers, the one in force {found.state.rows:,}: it shrank by more "
-            f"than {limit:.0%}. If that is right, import it again with --force"
+            f"the {NAMES[built.kind]} has {built.rows:,} numbers, the one in force {found.state.rows:,}: it shrank by "
+            f"more than {limit:.0%}. If that is right, import it again with --force"
         )
+    return await asyncio.to_thread(lists.difference, folder, found.file, built.file)

@@ -6,21 +6,21 @@ that switches the version, so it is atomic. Look-ups are by number; targets are 
 
 import os
 import re
-import sqlite3
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import closing
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
-from urllib.parse import quote
 
 from sqlalchemy import bindparam, delete, func, literal_column, or_, select
 
 from core.facts import ListState
+from core.imports import KINDS
 from store import settings
+from store.building import FromRows, Gathered, write_list
+from store.columns import ListFile, compared, digits_of, number_of
 from store.schema import lists
 from store.times import moment, us
 from store.tx import Tx
@@ -28,21 +28,14 @@ from store.tx import Tx
 ListKind = Literal["subscribers", "dnc", "exclusions", "targets"]
 
 #: Columns after the number. Subscribers: DESIGN §5; sets are written with ";".
-COLUMNS: dict[ListKind, tuple[str, ...]] = {
-    "subscribers": (
-        "payment", "device", "region", "status", "vlr", "segment", "tariff", "activated_on",
-        "arpu_1", "arpu_2", "arpu_3", "arpu_data_1", "arpu_data_2", "arpu_data_3",
-        "arpu_voice_1", "arpu_voice_2", "arpu_voice_3", "balance", "packages", "flags", "consent",
-    ),
-    "dnc": ("channel",),
-    "exclusions": ("reason",),
-    "targets": (),
-}  # fmt: skip
+COLUMNS: dict[str, tuple[str, ...]] = {
+    kind: tuple(column.name for column in columns) for kind, columns in KINDS.items()
+}
 
 _PROGRAMME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}\Z")
 #: Versions kept beside the one in force, for readers that still look at them.
 KEPT = 2
-_BATCH = 5_000
+SUFFIX = ".list"
 
 
 @dataclass(frozen=True)
@@ -68,7 +61,12 @@ class InForce:
 
 
 def build(folder: Path, kind: ListKind, rows: Iterable[Mapping[str, Any]], *, programme: str = "") -> Built:
-    """Write a version's file from rows with `number` and COLUMNS[kind]; blocking, for a thread of its own.
+    """Write a version's file from rows with `number` and COLUMNS[kind]; blocking, for a thread of its own."""
+    return build_from(folder, kind, lambda: FromRows(kind, rows), programme=programme)
+
+
+def build_from(folder: Path, kind: ListKind, gather: Callable[[], Gathered], *, programme: str = "") -> Built:
+    """Write a version's file from what `gather` reads; blocking, for a thread of its own.
 
     A number that comes twice: its last row counts (targets: its first; dnc: both channels). The file has its
     name only when it is complete.
@@ -79,8 +77,8 @@ def build(folder: Path, kind: ListKind, rows: Iterable[Mapping[str, Any]], *, pr
     version, handle, building = _reserve(folder, kind, programme)
     os.close(handle)
     try:
-        count = _fill(building, kind, rows)
-        final = building.with_suffix(".sqlite")
+        count = write_list(building, kind, gather())
+        final = building.with_suffix(SUFFIX)
         os.replace(building, final)
     except BaseException:
         building.unlink(missing_ok=True)
@@ -103,45 +101,6 @@ def _reserve(folder: Path, kind: str, programme: str) -> tuple[int, int, Path]:
             return version, os.open(building, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600), building
         except FileExistsError:
             version += 1
-
-
-def _fill(file: Path, kind: ListKind, rows: Iterable[Mapping[str, Any]]) -> int:
-    columns = ("number", *COLUMNS[kind])
-    places = ", ".join(f":{name}" for name in columns)
-    action = {"targets": "OR IGNORE", "dnc": ""}.get(kind, "OR REPLACE")
-    also = " ON CONFLICT (number) DO UPDATE SET channel = 'both' WHERE channel <> excluded.channel"
-    insert = (
-        f"INSERT {action} INTO list ({', '.join(columns)}) VALUES ({places}){also if kind == 'dnc' else ''}"
-    )
-    others = "".join(f", {name}" for name in columns[1:])
-    # targets keep their order; the others are looked up by number alone
-    table = (
-        "CREATE TABLE list (row INTEGER PRIMARY KEY, number TEXT NOT NULL UNIQUE)"
-        if kind == "targets"
-        else f"CREATE TABLE list (number TEXT PRIMARY KEY{others}) WITHOUT ROWID"
-    )
-    with closing(sqlite3.connect(file, isolation_level=None)) as connection:
-        for pragma in ("journal_mode=OFF", "synchronous=OFF", "cache_size=-65536"):
-            connection.execute(f"PRAGMA {pragma}").close()
-        connection.execute(table)
-        connection.execute("BEGIN")
-        for batch in _batches(rows):
-            connection.executemany(insert, batch)
-        connection.execute("COMMIT")
-        count: int = connection.execute("SELECT count(*) FROM list").fetchone()[0]
-    with open(file, "rb") as written:
-        os.fsync(written.fileno())
-    return count
-
-
-def _batches(rows: Iterable[Mapping[str, Any]]) -> Iterator[list[Mapping[str, Any]]]:
-    batch: list[Mapping[str, Any]] = []
-    for row in rows:
-        batch.append(row)
-        if len(batch) == _BATCH:
-            yield batch
-            batch = []
-    yield batch
 
 
 def switch(tx: Tx, built: Built, *, source: str, now: datetime, accept_shrink: bool = False) -> ListState:
@@ -182,7 +141,7 @@ def _remove_old(tx: Tx, built: Built) -> None:
     kept = select(lists.c.file).where(*_same(built.kind, built.programme), lists.c.version <= built.version)
     known = {file for (file,) in tx.execute(kept)}
     stem = f"{built.kind}-{built.programme}-"
-    for path in tx.lists.glob(f"{built.kind}-*.sqlite"):
+    for path in tx.lists.glob(f"{built.kind}-*{SUFFIX}"):
         number = path.stem.removeprefix(stem)
         ours = path.stem.startswith(stem) and number.isdigit() and int(number) < built.version - KEPT
         if ours and path.name not in known:
@@ -207,38 +166,53 @@ def in_force(tx: Tx, *, programme: str | None = None) -> dict[tuple[str, str], I
     return found
 
 
-class _Open(threading.local):
-    """Open files of this thread; a version's file never changes, so a connection to it is good for ever."""
-
-    def __init__(self) -> None:
-        self.files: OrderedDict[str, sqlite3.Connection] = OrderedDict()
-
-
-_open = _Open()
+_open: OrderedDict[str, ListFile] = OrderedDict()
+_opening = threading.Lock()
 _MOST_OPEN = 16
 
 
-def _file(tx: Tx, name: str) -> sqlite3.Connection:
-    path = str(tx.lists / name)
-    connection = _open.files.get(path)
-    if connection is None:
-        connection = sqlite3.connect(f"file:{quote(path)}?mode=ro&immutable=1", uri=True)
-        _open.files[path] = connection
-        while len(_open.files) > _MOST_OPEN:
-            _open.files.popitem(last=False)[1].close()
-    else:
-        _open.files.move_to_end(path)
-    return connection
+@dataclass(frozen=True)
+class Difference:
+    """How a list differs from another: numbers by what became of them."""
+
+    new: int
+    changed: int
+    unchanged: int
+    gone: int
+
+
+def difference(folder: Path, before: str, after: str) -> Difference | None:
+    """How one file of a list differs from another; blocking. None: the older cannot be read any more."""
+    try:
+        old, new = ListFile(folder / before), ListFile(folder / after)
+    except OSError:
+        return None
+    same, changed = compared(old, new)
+    return Difference(new.rows - same - changed, changed, same, old.rows - same - changed)
+
+
+def file_of(tx: Tx, version: InForce) -> ListFile:
+    """A version's file, open: it never changes, so one is good for every thread and for ever. Raises OSError."""
+    path = str(tx.lists / version.file)
+    with _opening:
+        found = _open.get(path)
+        if found is None:
+            found = _open[path] = ListFile(Path(path))
+            while len(_open) > _MOST_OPEN:
+                _open.popitem(last=False)  # closed when its last reader lets it go
+        else:
+            _open.move_to_end(path)
+    return found
 
 
 def look_up(tx: Tx, version: InForce | None, *, number: str) -> tuple[Any, ...] | None:
     """The columns after the number of a number's row; None: not on the list, or no list."""
-    if version is None:
+    digits = digits_of(number)
+    if version is None or digits is None:
         return None
-    row: tuple[Any, ...] | None = (
-        _file(tx, version.file).execute("SELECT * FROM list WHERE number = ?", (number,)).fetchone()
-    )
-    return row[1:] if row else None
+    file = file_of(tx, version)
+    place = file.place(digits)
+    return None if place is None else file.row(place)
 
 
 def next_targets(tx: Tx, *, programme: str, limit: int) -> tuple[str, ...]:
@@ -250,14 +224,11 @@ def next_targets(tx: Tx, *, programme: str, limit: int) -> tuple[str, ...]:
     if version is None:
         return ()
     after = _cursor(tx, version)
-    rows = _file(tx, version.file).execute(
-        "SELECT row, number FROM list WHERE row > ? ORDER BY row LIMIT ?", (after, limit)
-    )
-    taken = rows.fetchall()
+    taken = file_of(tx, version).plain("order")[after : after + limit]
     if taken:
-        place = {"version": version.state.version, "row": taken[-1][0]}
+        place = {"version": version.state.version, "row": after + len(taken)}
         settings.put(tx, name=f"targets:{programme}", value=place)
-    return tuple(number for _, number in taken)
+    return tuple(number_of(digits) for digits in taken)
 
 
 def exhausted(tx: Tx, *, programme: str) -> bool:
@@ -265,8 +236,7 @@ def exhausted(tx: Tx, *, programme: str) -> bool:
     version = in_force(tx, programme=programme).get(("targets", programme))
     if version is None:
         return True
-    last = _file(tx, version.file).execute("SELECT max(row) FROM list").fetchone()[0]
-    return last is None or _cursor(tx, version) >= last
+    return _cursor(tx, version) >= version.state.rows
 
 
 def _cursor(tx: Tx, version: InForce) -> int:
