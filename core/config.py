@@ -149,6 +149,7 @@ class Limits(Written):
     dnc_max_shrink: float = Field(default=0.05, ge=0, le=0.05)
     approval_exempt_units: tuple[str, ...] = ()
     extra_tet_days: tuple[date, ...] = ()
+    keep_logs: Duration = Field(default="731d", validate_default=True)  #: R13: at least 366d
     blocked_inbound: tuple[str, ...] = ()  #: numbers whose calls to 9090 are refused
 
 

@@ -325,6 +325,7 @@ CONFIG_TEXT = (ROOT / "config.yaml").read_text(encoding="utf-8")
         ("url: sqlite:///mai.db", "url: mysql://x", "store.url: is not a store, write sqlite:///mai.db or postgresql://…"),
         ("calls_per_24h: 1", "calls_per_24h: 2", "limits.calls_per_24h: is 2, write at most 1"),
         ("dnc_max_age: 24h", "dnc_max_age: 1 day", 'limits.dnc_max_age: "1 day" is not a duration, write a number and a unit: "5s", "15m", "24h" or "7d"'),
+        ("keep_logs: 731d", "keep_logs: 365d", 'limits.keep_logs: is too short: refusals are proved by the logs (R13), write at least "366d"'),
         ("blocked_inbound: []", "blocked_inbound: [0901234567]", 'limits.blocked_inbound[0]: 0901234567 is a number with a leading zero, write it quoted: "0901234567"'),
         ("blocked_inbound: []", "blocked_inbound: [84901234567]", 'limits.blocked_inbound[0]: is the number 84901234567, write it in quotes: "84901234567"'),
         ('advertising_label: "[QC]"', 'advertising_label: "[Q.C]"', 'texts.advertising_label: "[Q.C]" is not the label, write [QC] or [AD] (R4)'),
