@@ -186,7 +186,8 @@ messages = Table(
     Column("tries", Integer, nullable=False, server_default="0"),
     Column("reason", Text),
     Column("reference", Integer),  # of its parts (UDH, SAR): the same on a repeat
-    _partial("messages_due", "due_at", where="state = 'due'"),
+    # in the order in which they are taken: after a night a day's messages are due at the same moment
+    _partial("messages_due", "due_at", "at", "id", where="state = 'due'"),
     _partial("messages_sending", "sending_at", where="state = 'sending'"),
     _partial("messages_unknown", "sending_at", where="state = 'unknown'"),
     Index("messages_number", "number", "at"),
