@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
@@ -19,6 +19,7 @@ import yaml
 from simulator.asterisk_config import AgentPhone
 from simulator.mobile_network import MobileNetwork
 from simulator.package_system import PackageSystem
+from simulator.ports import free_port
 from simulator.smsc import Smsc
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -65,13 +66,6 @@ class World:
                 stderr=log,
                 start_new_session=True,
             )
-
-
-def free_port(kind: int = socket.SOCK_STREAM) -> int:
-    """A port of 127.0.0.1 that nobody uses now."""
-    with closing(socket.socket(socket.AF_INET, kind)) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def quiet_day(start: date) -> date:

@@ -12,17 +12,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from simulator.ami import Ami, Event
+from simulator.ports import free_port
 
 _ROOT = Path(__file__).resolve().parent.parent
 _START_S = 30.0
 _STOP_S = 5.0
-
-
-def free_port(kind: socket.SocketKind = socket.SOCK_DGRAM) -> int:
-    """A port of loopback that nobody had a moment ago."""
-    with socket.socket(socket.AF_INET, kind) as s:
-        s.bind(("127.0.0.1", 0))
-        return int(s.getsockname()[1])
 
 
 class Asterisk:

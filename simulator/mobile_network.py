@@ -17,11 +17,12 @@ from urllib.parse import unquote
 
 from simulator.ami import Event
 from simulator.asterisk_config import AgentPhone, Network, render
-from simulator.asterisk_process import Asterisk, free_port
+from simulator.asterisk_process import Asterisk
+from simulator.ports import free_port
 from simulator.record import Record
 from simulator.sounds import make_sounds
 
-__all__ = ["AgentPhone", "MobileCall", "MobileNetwork", "Network", "free_port"]
+__all__ = ["AgentPhone", "MobileCall", "MobileNetwork", "Network"]
 
 _ROOT = Path(__file__).resolve().parent.parent
 _START_S = 30.0
@@ -78,7 +79,7 @@ class MobileNetwork:
     ) -> None:
         folder = folder.resolve()
         self.network = Network(
-            folder=folder, sip_port=sip_port or free_port(), ring_s=ring_s, peer=peer, **more
+            folder=folder, sip_port=sip_port or free_port(socket.SOCK_DGRAM), ring_s=ring_s, peer=peer, **more
         )
         self._asterisk = Asterisk(folder, render(self.network), self._on_event)
         self._record: Record | None = None

@@ -1,6 +1,8 @@
 """Who answers thousands of calls cheaply? SIPp: answers every call, presses one key, waits for the BYE.
 
 For load and benchmarks; its record is SIPp's own counts. Whoever calls it sets `strictrtp=no`: the digits come
+import socket
+import socket
 from a recording, with a sequence of their own.
 """
 
@@ -11,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from simulator.asterisk_process import free_port
+from simulator.ports import free_port
 
 _ROOT = Path(__file__).resolve().parent.parent
 
@@ -82,7 +84,7 @@ class SippCallee:
     def __init__(
         self, folder: Path, port: int = 0, key: str = "1", after_s: float = 1.0, ring_s: float = 0.1
     ) -> None:
-        self.folder, self.port = folder.resolve(), port or free_port()
+        self.folder, self.port = folder.resolve(), port or free_port(socket.SOCK_DGRAM)
         press = ""
         if key:
             pcap = _recording(key)

@@ -1,7 +1,6 @@
 """A small App for tests of the programs: a real store, no Asterisk, no campaigns; and the parts that run on it."""
 
 import asyncio
-import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -13,15 +12,10 @@ from core.packages import Catalogue
 from runtime.app import App, Installation, Says
 from runtime.clock import Clock
 from runtime.parts import Run
+from simulator.ports import free_port
 from store.database import open_store
 
 TOKEN = "a-token-of-tests"
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def small_config(**sections: Any) -> Config:

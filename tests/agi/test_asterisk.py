@@ -14,11 +14,12 @@ import agi.server
 from core.outcomes import Outcome
 from runtime.app import App
 from runtime.asterisk import ManagedNode
+from simulator.ports import free_port
 from store import logs
 from store.database import open_store
 from tests.asterisk.callee import Callee, Leg, answers
 from tests.asterisk.caller import Caller
-from tests.asterisk.conftest import asterisk, free_port, make_config
+from tests.asterisk.conftest import asterisk, make_config
 from tests.small_app import app_on, running
 from tests.store import sample
 

@@ -23,15 +23,10 @@ from core.phone import CallEnded, Decision
 from core.speech import Line
 from runtime.asterisk import ManagedNode
 from runtime.asterisk_files import ROOT, Installed, installed
+from simulator.ports import free_port
 from tests.asterisk.callee import Callee
 
 PASSWORD = "a-password-of-tests"
-
-
-def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
-    with socket.socket(socket.AF_INET, kind) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def make_config(*, trunk_port: int, agi_port: int = 4573, rtp: str = "41000-41999", **trunk: Any) -> Config:

@@ -15,7 +15,8 @@ from ari_app.phone import Phone
 from core.config import Config
 from runtime.asterisk import ManagedNode
 from simulator.mobile_network import AgentPhone, MobileNetwork
-from tests.asterisk.conftest import PASSWORD, asterisk, attempt, free_port, line, make_config, now, place
+from simulator.ports import free_port
+from tests.asterisk.conftest import PASSWORD, asterisk, attempt, line, make_config, now, place
 
 pytestmark = pytest.mark.asterisk
 

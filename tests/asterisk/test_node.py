@@ -14,8 +14,9 @@ from ari_app.ari import Ari
 from ari_app.phone import Phone
 from core.config import Config
 from runtime.asterisk import AsteriskTrouble, ManagedNode
+from simulator.ports import free_port
 from tests.asterisk.callee import Callee
-from tests.asterisk.conftest import MemoryJournal, asterisk, attempt, free_port, make_config, now
+from tests.asterisk.conftest import MemoryJournal, asterisk, attempt, make_config, now
 from tests.asterisk.test_calls import listens
 
 pytestmark = pytest.mark.asterisk

@@ -11,6 +11,8 @@ from typing import Any
 
 import yaml
 
+from simulator.ports import free_port
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 MAI = Path(sys.executable).parent / "mai"
 SECRETS = {
@@ -21,12 +23,6 @@ SECRETS = {
 }
 #: A Friday, in every window.
 NOW = "2026-11-20T10:05:00+07:00"
-
-
-def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
-    with socket.socket(socket.AF_INET, kind) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import pytest
 from prompts.library import open_library
 from runtime.app import App
 from runtime.loading import load, open_app
-from tests.small_app import free_port
+from simulator.ports import free_port
 
 CAMPAIGN = """\
 title: Sau nạp tiền

@@ -4,13 +4,15 @@ It judges the simulator with Asterisk's own applications (Read, Playback) and AM
 """
 
 import asyncio
+import socket
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from simulator.ami import Event
-from simulator.asterisk_process import Asterisk, free_port
+from simulator.asterisk_process import Asterisk
+from simulator.ports import free_port
 from simulator.sounds import make_sounds
 
 _MODULES = """
@@ -98,7 +100,7 @@ class Caller:
 
     def __init__(self, folder: Path, network: str = "127.0.0.1:9") -> None:
         make_sounds(folder / "sounds")
-        self.port = free_port()
+        self.port = free_port(socket.SOCK_DGRAM)
         files = {
             "modules.conf": "[modules]\nautoload=no\n" + "".join(f"load={m}.so\n" for m in _MODULES.split()),
             "logger.conf": "[general]\n[logfiles]\nmessages.log => notice,warning,error\n",

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from simulator.mobile_network import AgentPhone, MobileCall, MobileNetwork, free_port
+from simulator.mobile_network import AgentPhone, MobileCall, MobileNetwork
+from simulator.ports import free_port
 from simulator.record import read
 from simulator.sipp import SippCallee
 from tests.simulator.caller import Caller, Seen
@@ -150,7 +151,7 @@ async def test_a_subscriber_calls_back_and_the_agents_phone_shows_the_offer(tmp_
 
 
 async def test_a_port_in_use_is_said_and_nothing_is_left_running(tmp_path: Path) -> None:
-    port = free_port()
+    port = free_port(socket.SOCK_DGRAM)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
         other.bind(("127.0.0.1", port))
         with pytest.raises(RuntimeError, match=f"SIP port {port} .* in use"):
