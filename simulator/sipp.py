@@ -9,6 +9,7 @@ from a recording, with a sequence of their own.
 import asyncio
 import json
 import signal
+import socket
 from pathlib import Path
 from types import TracebackType
 from typing import Self
