@@ -15,9 +15,10 @@ from runtime.app import App
 from runtime.asking import new_id
 from runtime.control import Handler
 from runtime.failed import CommandFailed
+from runtime.forgetting import forget_number
 from runtime.topups import BadTopup, take_event, take_topup
 from runtime.why import why_idle
-from store import lists, logs, messages, numbers, reports, settings, triggers
+from store import journal, lists, logs, messages, numbers, reports, settings, triggers
 from store.lists import Built
 from store.tx import Tx
 
@@ -40,6 +41,18 @@ async def trigger(app: App, *, kind: str, **raw: Any) -> Any:
         return await take_event(app, kind, raw)
     except BadTopup as error:
         raise CommandFailed(f"{error.field}: {error.reason}") from error
+
+
+async def complaint(app: App, *, number: str, by: str) -> Any:
+    """R14: who had everything about a number put into a file is in the journal."""
+    whom, now = number_of(number), app.now()
+    await app.store.write(lambda tx: journal.write(tx, at=now, by=by, did="complaint", number=whom))
+    return True
+
+
+async def forget(app: App, *, number: str, by: str) -> Any:
+    """R13: pseudonymise what no law obliges us to keep; says what was kept and why."""
+    return await forget_number(app, number=number_of(number), by=by)
 
 
 async def switch_list(app: App, *, built: dict[str, Any], source: str, accept_shrink: bool) -> Any:
@@ -153,6 +166,8 @@ async def status(app: App) -> Any:
 REQUESTS: dict[str, Request] = {
     "topup": topup,
     "trigger": trigger,
+    "complaint": complaint,
+    "forget": forget,
     "switch_list": switch_list,
     "pause": pause,
     "resume": resume,

@@ -13,7 +13,7 @@ from sqlalchemy import select
 
 from core.facts import Event, Facts, ListState, Touch
 from store import facts, journal, lists, settings, triggers
-from store.schema import calls, contacts, pauses, versions
+from store.schema import calls, contacts, pauses, received, versions
 from store.schema import lists as lists_table
 from store.schema import triggers as triggers_table
 from store.times import iso, moment, us
@@ -136,6 +136,29 @@ def version_at(tx: Tx, *, programme: str, at: datetime) -> str | None:
     )
     found: str | None = tx.execute(chosen.order_by(versions.c.loaded_at.desc()).limit(1)).scalar_one_or_none()
     return found
+
+
+def received_from(tx: Tx, *, number: str) -> list[dict[str, Any]]:
+    """Every SMS that came from a number, the oldest first."""
+    chosen = select(received).where(received.c.number == number, received.c.kind == "mo")
+    return [
+        {"id": row.id, "at": iso(row.at), "number": row.number, "to": row.to, "text": row.text}
+        for row in tx.execute(chosen.order_by(received.c.at, received.c.id))
+    ]
+
+
+def contents(tx: Tx, *, of: set[str]) -> list[dict[str, Any]]:
+    """What these versions of programmes were, word for word."""
+    chosen = select(versions).where(versions.c.version.in_(sorted(of)))
+    return [
+        {
+            "version": row.version,
+            "programme": row.programme,
+            "loaded_at": iso(row.loaded_at),
+            "content": row.content,
+        }
+        for row in tx.execute(chosen.order_by(versions.c.loaded_at))
+    ]
 
 
 def planned(tx: Tx, *, number: str) -> list[dict[str, Any]]:

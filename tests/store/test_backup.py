@@ -1,0 +1,141 @@
+"""Is a copy that is made while the store is written whole, and can a system go on from it?"""
+
+import asyncio
+import sqlite3
+import stat
+import tarfile
+from functools import partial
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+
+from store import lists, settings
+from store.backup import backup, database_of, restore
+from store.database import Store, open_store
+from store.errors import NoStore, StoreError, StoreLocked
+from store.tx import Tx
+from tests.store.sample import AN, NOW
+
+URL = "sqlite:///mai.db"
+
+
+def _pair(tx: Tx, count: int) -> None:
+    """Two rows that are only true together."""
+    settings.put(tx, name="left", value=count)
+    settings.put(tx, name="right", value=count)
+
+
+async def _import(store: Store) -> None:
+    built = lists.build(store.lists, "dnc", [{"number": AN, "channel": "both"}])
+    await store.write(lambda tx: lists.switch(tx, built, source="test", now=NOW))
+
+
+def _read(tx: Tx) -> tuple[int, int, bool]:
+    found = lists.in_force(tx).get(("dnc", ""))
+    listed = found is not None and lists.look_up(tx, found, number=AN) is not None
+    return settings.get(tx, name="left"), settings.get(tx, name="right"), listed
+
+
+async def test_a_copy_made_while_the_store_is_written_is_one_moment_of_it(tmp_path: Path) -> None:
+    """Issue 3, 10: backup while running, and a tested restore."""
+    async with open_store(URL, tmp_path) as store:
+        await _import(store)
+        await store.write(partial(_pair, count=0))
+        copying = asyncio.create_task(asyncio.to_thread(backup, tmp_path / "mai.db", tmp_path / "b.tar"))
+        written = 0
+        while not copying.done():
+            written += 1
+            await store.write(partial(_pair, count=written))
+        assert await copying == (tmp_path / "b.tar").stat().st_size
+        await store.write(partial(_pair, count=-1))
+    elsewhere = tmp_path / "elsewhere"
+    restore(tmp_path / "b.tar", elsewhere / "mai.db")
+    async with open_store(URL, elsewhere) as store:
+        left, right, listed = await store.read(_read)
+        await store.write(partial(_pair, count=7))
+    assert left == right
+    assert 0 <= left <= written
+    assert listed
+
+
+async def test_a_backup_is_for_its_owner_and_is_not_written_over(tmp_path: Path) -> None:
+    async with open_store(URL, tmp_path):
+        pass
+    file = tmp_path / "b.tar"
+    backup(tmp_path / "mai.db", file)
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    before = file.read_bytes()
+    with pytest.raises(StoreError, match="is there already"):
+        backup(tmp_path / "mai.db", file)
+    assert file.read_bytes() == before
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".backup")] == []
+
+
+async def test_a_store_that_is_there_or_held_is_never_overwritten(tmp_path: Path) -> None:
+    async with open_store(URL, tmp_path) as store:
+        await store.write(partial(_pair, count=1))
+        backup(tmp_path / "mai.db", tmp_path / "b.tar")
+        with pytest.raises(StoreLocked):
+            restore(tmp_path / "b.tar", tmp_path / "mai.db")
+    with pytest.raises(StoreError, match="move it away first"):
+        restore(tmp_path / "b.tar", tmp_path / "mai.db")
+
+
+def _tar(file: Path, **members: bytes) -> Path:
+    with tarfile.open(file, "w") as tar:
+        for name, content in members.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            tar.addfile(info, BytesIO(content))
+    return file
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        {"../x": b""},
+        {"lists/../../x": b""},
+        {"/etc/x": b""},
+        {"lists/a": b""},
+        {"store.db": b"no database"},
+        {},
+    ],
+)
+def test_a_file_that_is_no_backup_leaves_nothing_behind(tmp_path: Path, members: dict[str, bytes]) -> None:
+    file, place = _tar(tmp_path / "x.tar", **members), tmp_path / "new" / "mai.db"
+    with pytest.raises(StoreError, match=r"no backup of this program|no database"):
+        restore(file, place)
+    assert not place.exists()
+    assert sorted(path.name for path in place.parent.iterdir()) == ["mai.db.lock"]
+    assert not (tmp_path / "x").exists()
+
+
+def test_a_file_that_is_no_archive_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "x.tar").write_bytes(b"hello" * 400)
+    with pytest.raises(StoreError, match="is no backup of this program"):
+        restore(tmp_path / "x.tar", tmp_path / "mai.db")
+
+
+def test_there_must_be_a_store_to_copy_and_it_must_be_sqlite(tmp_path: Path) -> None:
+    with pytest.raises(NoStore):
+        backup(tmp_path / "mai.db", tmp_path / "b.tar")
+    with pytest.raises(StoreError, match="pg_dump"):
+        database_of("postgresql://x/mai", tmp_path)
+    (tmp_path / "mai.db").write_bytes(b"x" * 5000)
+    with pytest.raises(StoreError, match="cannot be copied"):
+        backup(tmp_path / "mai.db", tmp_path / "b.tar")
+    assert not (tmp_path / "b.tar").exists()
+
+
+def test_a_damaged_copy_is_not_put_back(tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "a.db") as made:
+        made.execute("CREATE TABLE t (x)")
+        made.executemany("INSERT INTO t VALUES (?)", [("y" * 500,)] * 200)
+    made.close()
+    content = bytearray((tmp_path / "a.db").read_bytes())
+    content[8192:12288] = bytes(4096)
+    file = _tar(tmp_path / "x.tar", **{"store.db": bytes(content)})
+    with pytest.raises(StoreError, match=r"damaged|no database"):
+        restore(file, tmp_path / "new" / "mai.db")
+    assert not (tmp_path / "new" / "mai.db").exists()
