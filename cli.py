@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from prompts.errors import CannotMake, CannotSpeak
-from runtime import commands
+from runtime import care, commands
 from runtime.asking import NOTHING_RUNS
 from runtime.control import NobodyRuns
 from runtime.failed import BadInstallation, CommandFailed, WrongUsage
+from runtime.options import CONFIG, AsJson, ConfigFile, Number, Programme
 from store.errors import StoreError
 
 if TYPE_CHECKING:
@@ -54,15 +55,9 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-ConfigFile = Annotated[
-    Path, typer.Option("--config", help="The installation's configuration.", envvar="MAI_CONFIG")
-]
-AsJson = Annotated[bool, typer.Option("--json", help="One JSON object a line, numbers in full.")]
-Number = Annotated[str, typer.Argument(help="The subscriber: 0901234567 or +84901234567.")]
 OptionalProgramme = Annotated[str | None, typer.Option("--programme", help="Only this programme.")]
-Programme = Annotated[str | None, typer.Argument(help="The stem of its file in campaigns/.")]
+AProgramme = Annotated[str | None, typer.Argument(help="The stem of its file in campaigns/.")]
 Everything = Annotated[bool, typer.Option("--all", help="Every programme.")]
-CONFIG = Path("config.yaml")
 
 
 def _fail(sentence: str, status: int) -> typer.Exit:
@@ -244,7 +239,7 @@ def log(
 
 @app.command()
 def report(
-    programme: Annotated[str, typer.Argument(help="The stem of its file in campaigns/.")],
+    programme: Programme,
     config: ConfigFile = CONFIG,
     json: AsJson = False,
 ) -> None:
@@ -276,7 +271,7 @@ def explain(
 
 
 @app.command()
-def pause(programme: Programme = None, all: Everything = False, config: ConfigFile = CONFIG) -> None:
+def pause(programme: AProgramme = None, all: Everything = False, config: ConfigFile = CONFIG) -> None:
     """Start no call, let running ones finish, hold advertising SMS.
 
     \b
@@ -288,7 +283,7 @@ def pause(programme: Programme = None, all: Everything = False, config: ConfigFi
 
 
 @app.command()
-def resume(programme: Programme = None, all: Everything = False, config: ConfigFile = CONFIG) -> None:
+def resume(programme: AProgramme = None, all: Everything = False, config: ConfigFile = CONFIG) -> None:
     """Go on after a pause.
 
     \b
@@ -345,6 +340,9 @@ def dialplan(
       mai dialplan ./asterisk-files
     """
     ended(commands.dialplan(config, folder))
+
+
+care.add_commands(app, ended)
 
 
 def main() -> None:
