@@ -1,8 +1,6 @@
 """Who answers thousands of calls cheaply? SIPp: answers every call, presses one key, waits for the BYE.
 
 For load and benchmarks; its record is SIPp's own counts. Whoever calls it sets `strictrtp=no`: the digits come
-import socket
-import socket
 from a recording, with a sequence of their own.
 """
 
