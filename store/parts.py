@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import bindparam, func, select, update
+from sqlalchemy import bindparam, exists, func, select, update
 
 from store import receipts
 from store.part_state import PartState, derive, due_when_answered, reference_of, remove, set_part, whole
@@ -54,16 +54,17 @@ _ACCEPT = (
     )
     .values(state=word("accepted"), smsc_id=bindparam("b_smsc_id"), at=bindparam("b_at"))
 )
-#: Only where its one part really was accepted by the statement before.
+#: Only those whose one part really was accepted by the statement before.
 _ACCEPT_WHOLE = (
     update(messages)
     .where(
-        messages.c.id == bindparam("b_message"),
+        messages.c.id.in_(bindparam("b_ids", expanding=True)),
         messages.c.state.in_(words("sending", "unknown")),
-        select(message_parts.c.state)
-        .where(message_parts.c.message == bindparam("b_message"), message_parts.c.part == 1)
-        .scalar_subquery()
-        == word("accepted"),
+        exists().where(
+            message_parts.c.message == messages.c.id,
+            message_parts.c.part == 1,
+            message_parts.c.state == word("accepted"),
+        ),
     )
     .values(
         state=word("accepted"),
@@ -81,7 +82,7 @@ def answered(tx: Tx, answers: Sequence[Answer], *, at: datetime) -> None:
             {"b_message": a.message, "b_part": a.part, "b_smsc_id": a.smsc_id, "b_at": us(at)} for a in alone
         ]
         tx.execute(_ACCEPT, rows)
-        tx.execute(_ACCEPT_WHOLE, [{"b_message": row["b_message"], "b_at": row["b_at"]} for row in rows])
+        tx.execute(_ACCEPT_WHOLE, {"b_ids": [each.message for each in alone], "b_at": us(at)})
         tx.wake("messages")
         ids = {form: each for each in alone for form in (each.smsc_id, *each.forms)}
         for each in {ids[form].message: ids[form] for form in receipts.waiting(tx, list(ids))}.values():
