@@ -111,7 +111,7 @@ def writing(path: Path) -> Iterator[Writer]:
 
 
 @dataclass(frozen=True)
-class Texts:
+class Texts(Sequence["str | None"]):
     """The texts of one column; place 0 is None."""
 
     data: memoryview
@@ -120,7 +120,7 @@ class Texts:
     def __len__(self) -> int:
         return len(self.ends) + 1
 
-    def __getitem__(self, code: int) -> str | None:
+    def __getitem__(self, code: Any) -> Any:
         if code == 0:
             return None
         start = self.ends[code - 2] if code > 1 else 0
@@ -162,7 +162,7 @@ class ListFile:
     def has_texts(self, name: str) -> bool:
         return f"{name}:texts" in self._where
 
-    def texts(self, name: str) -> Texts | list[str | None]:
+    def texts(self, name: str) -> Sequence[str | None]:
         """The texts of a column by their code."""
         place = self._where[f"{name}:texts"]
         ends = self._bytes[place["ends"] : place["ends"] + 8 * place["count"]].cast("Q")
@@ -175,7 +175,7 @@ class ListFile:
         return [name for name in self._where if ":" not in name and name not in ("number", "order")]
 
     @cached_property
-    def _columns(self) -> list[tuple[memoryview, Sequence[str | None] | Texts | None]]:
+    def _columns(self) -> list[tuple[memoryview, Sequence[str | None] | None]]:
         return [
             (self.plain(name), self.texts(name) if self.has_texts(name) else None) for name in self.columns
         ]

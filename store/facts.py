@@ -17,7 +17,7 @@ from store.tx import Tx, word, words
 #: R7 looks back 24 h, to the second; what lies a little before does no harm.
 HISTORY = timedelta(hours=25)
 #: A message in one of these was felt, or may have been.
-_FELT = ("sending", "accepted", "delivered", "unknown")
+FELT = ("sending", "accepted", "delivered", "unknown")
 _CHANNELS: dict[str, frozenset[Channel]] = {
     "voice": frozenset(("voice",)),
     "sms": frozenset(("sms",)),
@@ -82,7 +82,7 @@ _MESSAGES = (
     .where(
         messages.c.number == bindparam("number"),
         messages.c.sending_at > bindparam("since"),
-        messages.c.state.in_(words(*_FELT)),
+        messages.c.state.in_(words(*FELT)),
         messages.c.id != bindparam("without"),
     )
     .order_by(messages.c.sending_at)
