@@ -1,0 +1,16 @@
+"""The fuzz target of `make fuzz`, for a moment with every test run."""
+
+from hypothesis import settings
+
+from tests.smpp.fuzz import CORPUS, check, read
+
+
+def test_any_stream_cut_anyhow_says_the_same_or_raises_the_one_error() -> None:
+    """Issue 4: any bytes cut anyhow decode the same or raise the one protocol error, never hang."""
+    settings(max_examples=300, deadline=None)(check)()
+
+
+def test_the_corpus_is_read_in_single_octets() -> None:
+    stream = b"".join(CORPUS)
+    assert read(stream, [1] * len(stream), 1024) == read(stream, [], 1024)
+    assert len(read(stream, [], 1024)) == len(CORPUS)
