@@ -24,7 +24,7 @@ from store.errors import StoreError
 if TYPE_CHECKING:
     from runtime.parts import Run
 
-PARTS = "asterisk, sms, registrar, agi, dialer, planner, web"
+PARTS = "asterisk, campaigns, sms, registrar, agi, dialer, planner, house, web"
 
 
 def programs() -> "dict[str, Run]":

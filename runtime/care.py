@@ -125,6 +125,8 @@ async def _complaint(config: Path, number: str, file: Path) -> int:
     whom = subscriber(number)
     if file.suffix.lower() != ".xlsx":
         raise WrongUsage(f"{file}: is no XLSX file: name it like complaint.xlsx")
+    if file.exists():
+        raise CommandFailed(f"{file}: is there already: name a new file")
     await carry_out(config, "complaint", number=whom, by=who())
     async with open_app(load(config), readonly=True) as app:
         found = await complaint.everything(app, whom)
@@ -156,4 +158,5 @@ async def _restore(config: Path, file: Path) -> int:
     from runtime.loading import load
 
     print(f"restored: {await restore(load(config), file)}")
+    print("What was stored after the backup is missing: record the refusals of that time before you start.")
     return 0

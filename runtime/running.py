@@ -10,11 +10,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from core.speech import pieces_to_make
 from prompts.library import Library, open_library
+from runtime import reload
 from runtime.app import App, Installation
 from runtime.asterisk import AsteriskTrouble, ManagedNode
 from runtime.asterisk_files import ROOT, BadAsteriskConfig, installed
 from runtime.control import listening
 from runtime.failed import WrongUsage
+from runtime.forgetting import keep_house
 from runtime.loading import load, open_app
 from runtime.logs import log
 from runtime.parts import ORDER, Part, Run, run_parts, stop_on_signals
@@ -116,12 +118,13 @@ _STOP_S = {"dialer": 75.0, "sms": 20.0, "registrar": 30.0, "asterisk": 20.0}
 
 def chosen_parts(names: Sequence[str], programs: Mapping[str, Run]) -> list[Part]:
     """The parts to run, in order; none named: all. Raises WrongUsage for an unknown name."""
-    known = {"asterisk": asterisk, **programs}
+    known = {"asterisk": asterisk, "campaigns": reload.run, "house": keep_house, **programs}
     if strange := sorted(set(names) - set(known)):
         raise WrongUsage(f"{strange[0]!r} is not a part: one of {', '.join(ORDER)}")
     wanted = set(names) or set(known)
     if "dialer" in wanted:
         wanted.add("asterisk")
+    wanted.add("campaigns")  # every process sees an edit of campaigns/
     return [Part(name, known[name], _STOP_S.get(name, 10.0)) for name in ORDER if name in wanted]
 
 
