@@ -195,7 +195,7 @@ def topup(
 @app.command(name="import")
 def import_(
     kind: Annotated[str, typer.Argument(help="subscribers, dnc, targets or exclusions.")],
-    file: Annotated[Path, typer.Argument(help="CSV, UTF-8; its first line names the columns.")],
+    file: Annotated[Path, typer.Argument(help="CSV, XLSX or Parquet; its first line names the columns.")],
     programme: OptionalProgramme = None,
     force: Annotated[
         bool, typer.Option("--force", help="Accept a list that shrank by more than 5 %.")
@@ -203,7 +203,7 @@ def import_(
     config: ConfigFile = CONFIG,
     json: AsJson = False,
 ) -> None:
-    """Import a list from CSV; a bad row is reported with its line and reason and does not stop the rest.
+    """Import a list from CSV, XLSX or Parquet; a bad row is reported with its line and reason and does not stop the rest.
 
     \b
     Examples:
@@ -250,6 +250,29 @@ def report(
       mai report topup-smartphone
     """
     ended(commands.report(config, programme, json=json))
+
+
+@app.command(name="dry-run")
+def dry_run(programme: str, config: ConfigFile = CONFIG, json: AsJson = False) -> None:
+    """Whom a programme would reach and why not the others, how long it takes, what it sends. Calls nobody.
+
+    \b
+    Examples:
+      mai dry-run bluezone
+      mai dry-run topup-smartphone --json
+    """
+
+    async def work() -> int:
+        from runtime import dry_run as runs
+        from runtime import shown
+        from runtime.loading import load
+        from smpp.segments import how_many_parts
+
+        found = await runs.dry_run(load(config), programme, parts=how_many_parts)
+        shown.as_json([found]) if json else runs.show(found)
+        return 0
+
+    ended(work())
 
 
 @app.command()
