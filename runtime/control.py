@@ -10,7 +10,7 @@ import json
 import os
 import socket
 import struct
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -44,7 +44,7 @@ def _short_path(folder: Path) -> Iterator[str]:
         os.close(descriptor)
 
 
-async def _answer(handlers: dict[str, Handler], line: bytes) -> dict[str, Any]:
+async def _answer(handlers: Mapping[str, Handler], line: bytes) -> dict[str, Any]:
     try:
         request = json.loads(line)
         handler = handlers[request.pop("do")]
@@ -64,7 +64,7 @@ async def _answer(handlers: dict[str, Handler], line: bytes) -> dict[str, Any]:
 class _Door:
     """Answers connections; remembers those that are open, so that the last answers leave before the end."""
 
-    def __init__(self, handlers: dict[str, Handler]) -> None:
+    def __init__(self, handlers: Mapping[str, Handler]) -> None:
         self._handlers = handlers
         self.open: set[asyncio.Task[Any]] = set()
 
@@ -95,7 +95,7 @@ class _Door:
 
 
 @asynccontextmanager
-async def listening(folder: Path, handlers: dict[str, Handler]) -> AsyncIterator[None]:
+async def listening(folder: Path, handlers: Mapping[str, Handler]) -> AsyncIterator[None]:
     """Take requests while the block runs. The folder is private (0700); so is the socket."""
     door = _Door(handlers)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -119,7 +119,7 @@ def check(file: Path) -> tuple[list[str], int]:
     folder = file.resolve().parent
     lines, worst = [f"{_shown(file)}: well"], 0
     catalogue = load_catalogue(config, folder)
-    lines.append(f"{_shown(folder / config.packages)}: {len(catalogue.packages)} packages")
+    lines.append(f"{_shown((folder / config.packages).resolve())}: {len(catalogue.packages)} packages")
     for each in load_campaigns(config, folder, catalogue):
         lines += [str(problem) for problem in each.problems] + [str(finding) for finding in each.findings]
         title = f": {each.programme.campaign.title}" if each.programme else ""
