@@ -208,3 +208,14 @@ async def test_the_table_masks_numbers_and_the_objects_do_not(
     assert "+8490****567" in shown
     assert "901234567" not in shown
     assert "R7" in shown
+
+
+async def test_a_subscriber_who_has_every_package_is_told_so_after_the_rules(tmp_path: Path) -> None:
+    """O5: the dialer's last question, and the same answer."""
+    menu = {"menu": {"keys": {"1": {"say": "bấm 1 {{ offer.name }}", "offer": "1"}}}}
+    asked = programme(script=[menu], offers={"1": "C90N"})
+    has = [subscriber(packages=frozenset({"C90N"}))]
+    async with town(tmp_path, asked, base=has) as app:
+        found = await _of(app)
+    assert (found["allowed"], found["rule"], found["offers"]) == (False, "O5", [])
+    assert found["reason"] == "none of the programme's offers is left for this subscriber"

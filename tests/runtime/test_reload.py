@@ -1,16 +1,22 @@
 """Does an edited campaign hold for the next event, and a wrong edit change nothing?"""
 
 import asyncio
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 
+from ari_app.ending import end_call
+from core.outcomes import Outcome
 from core.speech import pieces_to_make
+from core.written import VIETNAM
 from runtime import reload
 from runtime.app import App
-from store import settings, versions
+from store import calls, contacts, logs, settings, versions
+from store.tx import Tx
 from tests.runtime.office import CAMPAIGN, edit, files, office, write_files
 from tests.small_app import running
+from tests.store import sample
 
 __all__ = ["files"]
 _LONGEST_S = 30
@@ -139,3 +145,26 @@ async def test_what_was_edited_before_the_part_began_is_taken_up_too(files: Path
         edit(files, CAMPAIGN.replace("30000", "80000"))
         async with running(reload.run, app, "campaigns"):
             assert _least(app) == 80_000
+
+
+async def test_a_call_that_began_before_the_edit_ends_with_the_texts_it_began_with(files: Path) -> None:
+    """Issue 3, 2: without touching calls in progress."""
+    text = 'messages:\n  offer: {sender: "8989", text: "Gói {{ offer.name }} %s, giá {{ offer.price }}."}\n'
+    edit(files, CAMPAIGN + text % "cũ")
+    now = datetime(2026, 11, 23, 9, 0, tzinfo=VIETNAM)
+    async with office(files) as app:
+        old = app.installation.programmes["topup"]
+
+        def begin(tx: Tx) -> None:
+            contacts.plan(tx, sample.contact("c1"), now=now)
+            call = contacts.NewCall(id="call-1", wall_at=now, offer=("C90N",), prompt_version=old.version)
+            contacts.claim(tx, "c1", call, now=now)
+
+        await app.store.write(begin)
+        edit(files, CAMPAIGN + text % "mới")
+        await reload.take_up(app)
+        ended = calls.Ended("call-1", Outcome.NO_KEY, now, True)
+        await app.store.write(lambda tx: end_call(tx, app=app, ended=ended, now=now))
+        (sent,) = await app.store.read(lambda tx: [*logs.sms(tx)])
+    assert app.installation.programmes["topup"] is not old
+    assert "Gói C90N cũ, giá 90.000đ." in sent["text"]
