@@ -1,0 +1,272 @@
+"""The clients that bench/smpp.py compares, each in a process of its own: `python -m bench._smpp_clients NAME PORT COUNT`.
+
+Prints one JSON object: seconds, CPU microseconds per message, and what else the client measures.
+"""
+
+import asyncio
+import importlib.util
+import json
+import resource
+import statistics
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+WINDOW = 50
+#: 59 characters: one part in UCS2.
+TEXT = "Cảm ơn Quý khách đã đăng ký gói C90N, 4GB/ngày, giá 90.000đ."
+_HEADER = struct.Struct(">IIII")
+_JUDGE = Path(__file__).resolve().parents[1] / "tests" / "smsc" / "judge"
+
+
+def number(place: int) -> str:
+    return f"84{900_000_000 + place}"
+
+
+class Bare(asyncio.Protocol):
+    """asyncio and `struct`, one future a message: what Python can do at all."""
+
+    def __init__(self) -> None:
+        self.waiting: dict[int, asyncio.Future[bytes]] = {}
+        self.room: asyncio.Future[None] | None = None
+        self._rest = b""
+        self._out: list[bytes] = []
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport: asyncio.WriteTransport = transport  # type: ignore[assignment]
+        self.loop = asyncio.get_running_loop()
+
+    def send(self, command: int, sequence: int, body: bytes) -> "asyncio.Future[bytes]":
+        answer: asyncio.Future[bytes] = self.loop.create_future()
+        self.waiting[sequence] = answer
+        if not self._out:
+            self.loop.call_soon(self._flush)
+        self._out.append(_HEADER.pack(16 + len(body), command, 0, sequence) + body)
+        return answer
+
+    def _flush(self) -> None:
+        self.transport.write(b"".join(self._out))
+        self._out.clear()
+
+    def data_received(self, data: bytes) -> None:
+        data = self._rest + data
+        at = 0
+        while len(data) - at >= 16:
+            length, _, _, sequence = _HEADER.unpack_from(data, at)
+            if len(data) - at < length:
+                break
+            self.waiting.pop(sequence).set_result(data[at + 16 : at + length])
+            at += length
+        self._rest = data[at:]
+        if self.room is not None and len(self.waiting) < WINDOW:
+            self.room.set_result(None)
+            self.room = None
+
+
+async def bare(port: int, count: int) -> dict[str, Any]:
+    """The bare loop."""
+    loop = asyncio.get_running_loop()
+    _, protocol = await loop.create_connection(Bare, "127.0.0.1", port)
+    await protocol.send(9, 1, b"mai\0secret\0\0\x34\0\0\0")
+    began = time.perf_counter()
+    for place in range(count):
+        while len(protocol.waiting) >= WINDOW:
+            protocol.room = loop.create_future()
+            await protocol.room
+        octets = TEXT.encode("utf-16-be")
+        head = b"\0\x03\0%b\0\x01\x01%b\0\0\0\0\0\0\x01\0\x08\0%c" % (
+            b"8989", number(place).encode(), len(octets),
+        )  # fmt: skip
+        protocol.send(4, place + 2, head + octets).add_done_callback(_got)
+    await asyncio.gather(*protocol.waiting.values())
+    return {"seconds": time.perf_counter() - began}
+
+
+def _got(answer: "asyncio.Future[Any]") -> None:
+    answer.result()
+
+
+async def session(port: int, count: int) -> dict[str, Any]:
+    """Our session with our codec, no outbox; the text is encoded for each message, as the bare loop does."""
+    from smpp.link import Link
+    from smpp.pdu import SubmitSm
+    from smpp.session import connect
+    from smpp.text import Coding, encode
+
+    async def nothing(_: Any) -> int:
+        return 0
+
+    async with connect(Link("127.0.0.1", port, "mai", "secret", window=WINDOW), nothing) as bound:
+        began = time.perf_counter()
+        for place in range(count):
+            if bound.room <= 0:
+                await bound.until_room()
+            octets = encode(TEXT, Coding.UCS2)
+            message = SubmitSm("8989", number(place), octets, 3, 0, 1, 1, 0, 8, 1)
+            bound.send(message).add_done_callback(_got)
+        while bound.in_flight:  # noqa: ASYNC110 - the last turns of the loop
+            await asyncio.sleep(0)
+        return {"seconds": time.perf_counter() - began}
+
+
+async def outbox(port: int, count: int) -> dict[str, Any]:
+    """The whole gateway: rows in SQLite with synchronous=FULL, marked, sent, answered and recorded."""
+    import smpp.gateway
+    from core.after_call import NewMessage
+    from core.written import VIETNAM
+    from runtime.clock import Clock
+    from store import messages
+    from store.database import Tx, open_store
+    from tests.small_app import app_on, small_config
+
+    bind = {"port": port, "system_id": "mai", "password": "secret", "window": WINDOW, "per_second": 1e6}
+    granted = ({"name": "8989", "reference": "bench"},)
+    with tempfile.TemporaryDirectory(dir=Path.cwd()) as name:
+        folder = Path(name)
+        async with open_store("sqlite:///mai.db", folder) as store:
+            app = app_on(store, small_config(smsc=(bind,), granted=granted), folder)
+            now = Clock().now().astimezone(VIETNAM)
+
+            def fill(tx: Tx, first: int, last: int) -> None:
+                for place in range(first, last):
+                    new = NewMessage(
+                        key=f"thanks:{place}", programme=None, class_="transactional", kind="thanks",
+                        policy="once", number=f"+{number(place)}", sender="8989", text=TEXT, due_at=now,
+                        valid_until=None,
+                    )  # fmt: skip
+                    messages.add(tx, new, now=now)
+
+            for first in range(0, count, 1000):
+                await store.write(lambda tx, a=first: fill(tx, a, min(a + 1000, count)))  # type: ignore[misc]
+            commit_ms = await _commit_ms(store.write)
+            used = resource.getrusage(resource.RUSAGE_SELF)
+            began = time.perf_counter()
+            stopping = asyncio.Event()
+            part = asyncio.create_task(smpp.gateway.run(app, stopping))
+            while await store.read(_open):  # noqa: ASYNC110 - beside it, not part of it
+                await asyncio.sleep(0.02)
+            seconds = time.perf_counter() - began
+            cpu = _cpu_since(used)
+            stopping.set()
+            await part
+    return {"seconds": seconds, "commit_ms": commit_ms, "cpu_us": cpu / count * 1e6}
+
+
+async def _commit_ms(write: Callable[[Callable[[Any], Any]], Awaitable[Any]]) -> float:
+    """The median time of an almost empty commit, in milliseconds."""
+    from store import settings
+
+    took = []
+    for place in range(30):
+        began = time.perf_counter()
+        await write(lambda tx, p=place: settings.put(tx, "bench", p))  # type: ignore[misc]
+        took.append(time.perf_counter() - began)
+    return statistics.median(took) * 1000
+
+
+def _open(tx: Any) -> int:
+    from sqlalchemy import text
+
+    left = text("SELECT 1 FROM messages WHERE state = 'due' LIMIT 1")
+    sending = text("SELECT 1 FROM messages WHERE state = 'sending' LIMIT 1")
+    return len(tx.execute(left).all()) + len(tx.execute(sending).all())
+
+
+def smpplib_one(port: int, count: int) -> dict[str, Any]:
+    """smpplib's Client, one at a time: it has no window."""
+    from smpplib.client import Client
+
+    client = Client("127.0.0.1", port, allow_unknown_opt_params=True)
+    client.connect()
+    client.bind_transceiver(system_id="mai", password="secret")
+    began = time.perf_counter()
+    for place in range(count):
+        client.send_message(
+            source_addr_ton=3, source_addr="8989", dest_addr_ton=1, dest_addr_npi=1,
+            destination_addr=number(place), short_message=TEXT.encode("utf-16-be"), data_coding=8,
+            registered_delivery=1,
+        )  # fmt: skip
+        client.read_once()
+    seconds = time.perf_counter() - began
+    with suppress(Exception):  # a benchmark's end
+        client.disconnect()
+    return {"seconds": seconds}
+
+
+def node_smpp(port: int, count: int) -> dict[str, Any]:
+    """npm `smpp` with a window of its caller's."""
+    script = Path(__file__).with_name("_smpp_node.js")
+    command = ["node", str(script), str(_JUDGE / "node_modules" / "smpp"), str(port), str(count), TEXT]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=300)
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+async def aiosmpplib(port: int, count: int) -> dict[str, Any]:
+    """aiosmpplib's ESME with its own queue."""
+    from aiosmpplib import ESME, PhoneNumber, SubmitSm  # type: ignore[import-not-found]
+
+    answered = asyncio.Event()
+    got = 0
+
+    class Hook:
+        async def received(self, message: Any, pdu: bytes, client_id: str) -> None:
+            nonlocal got
+            got += type(message).__name__ == "SubmitSmResp"
+            if got >= count:
+                answered.set()
+
+        async def __getattr__(self, name: str) -> None:
+            return None
+
+    esme = ESME("127.0.0.1", port, "mai", "secret", hook=Hook())
+    running = asyncio.create_task(esme.start())
+    began = time.perf_counter()
+    for place in range(count):
+        await esme.broker.enqueue(
+            SubmitSm(short_message=TEXT, source=PhoneNumber("8989"), destination=PhoneNumber(number(place)))
+        )
+    await asyncio.wait_for(answered.wait(), 300)
+    running.cancel()
+    return {"seconds": time.perf_counter() - began}
+
+
+CLIENTS: dict[str, Callable[[int, int], Any]] = {
+    "bare": bare,
+    "session": session,
+    "outbox": outbox,
+    "smpplib": smpplib_one,
+    "node-smpp": node_smpp,
+    "aiosmpplib": aiosmpplib,
+}
+
+
+def installed(name: str) -> bool:
+    """Whether this peer can be run here."""
+    if name == "node-smpp":
+        return (_JUDGE / "node_modules" / "smpp").is_dir()
+    return name not in ("smpplib", "aiosmpplib") or importlib.util.find_spec(name) is not None
+
+
+def _cpu_since(before: resource.struct_rusage) -> float:
+    now = resource.getrusage(resource.RUSAGE_SELF)
+    return now.ru_utime - before.ru_utime + now.ru_stime - before.ru_stime
+
+
+def main(name: str, port: int, count: int) -> None:
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    result = CLIENTS[name](port, count)
+    found = asyncio.run(result) if asyncio.iscoroutine(result) else result
+    found.setdefault("cpu_us", _cpu_since(used) / count * 1e6)
+    found["max_rss_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(json.dumps(found))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))

@@ -1,0 +1,134 @@
+"""How fast is the SMS gateway, and beside what? All clients in turn against the same SMSC, several rounds, ratios.
+
+`python -m bench.smpp` writes the section of bench/RESULTS.md about SMS. Absolute figures depend on the machine
+and on what else it does; the ratios of one run do not.
+"""
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bench._smpp_clients import CLIENTS, WINDOW, installed
+
+_RESULTS = Path(__file__).with_name("RESULTS.md")
+_BEGIN, _END = "<!-- smpp -->", "<!-- /smpp -->"
+
+
+@contextmanager
+def smsc(delay_s: float) -> Iterator[int]:
+    """The SMSC in a process of its own; its port."""
+    command = [sys.executable, "-m", "bench._smpp_smsc", str(delay_s)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        assert process.stdin
+        yield int(process.stdout.readline())
+        process.stdin.close()
+
+
+def measure(name: str, port: int, count: int) -> dict[str, Any]:
+    """One client, once."""
+    command = [sys.executable, "-m", "bench._smpp_clients", name, str(port), str(count)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=600)
+    if done.returncode:
+        raise RuntimeError(f"{name}: {done.stderr.strip().splitlines()[-1]}")
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return found | {"rate": count / found["seconds"]}
+
+
+@dataclass(frozen=True)
+class Row:
+    """A client's median over the rounds. `ratio`: to the first client of its own round, then the median."""
+
+    name: str
+    rate: float
+    ratio: float
+    cpu_us: float
+    commit_ms: float | None
+
+
+def compare(names: Sequence[str], delay_s: float, counts: dict[str, int], rounds: int) -> list[Row]:
+    """All clients in each round, one after the other: what disturbs one round disturbs them all."""
+    taken: dict[str, list[dict[str, Any]]] = {name: [] for name in names}
+    with smsc(delay_s) as port:
+        for _ in range(rounds):
+            first: float | None = None
+            for name in names:
+                found = measure(name, port, counts[name])
+                first = first or found["rate"]
+                taken[name].append(found | {"ratio": found["rate"] / first})
+    rows = []
+    for name, runs in taken.items():
+        middle = {key: statistics.median(run[key] for run in runs) for key in ("rate", "ratio", "cpu_us")}
+        commits = [run["commit_ms"] for run in runs if "commit_ms" in run]
+        rows.append(Row(name, **middle, commit_ms=statistics.median(commits) if commits else None))
+    return rows
+
+
+def _table(rows: Sequence[Row]) -> list[str]:
+    lines = ["| client | msg/s | ratio | CPU µs/msg | commit ms |", "|---|---|---|---|---|"]
+    for row in rows:
+        commit = "" if row.commit_ms is None else f"{row.commit_ms:.1f}"
+        lines.append(f"| {row.name} | {row.rate:,.0f} | {row.ratio:.2f} | {row.cpu_us:.0f} | {commit} |")
+    return lines
+
+
+def _write(section: Sequence[str]) -> None:
+    """Our section of RESULTS.md, in place of the one before; the others stay."""
+    text = _RESULTS.read_text(encoding="utf-8") if _RESULTS.exists() else "# Results\n"
+    ours = "\n".join([_BEGIN, *section, _END]) + "\n"
+    if _BEGIN in text and _END in text:
+        before, _, rest = text.partition(_BEGIN)
+        text = before + ours + rest.partition(_END)[2].lstrip("\n")
+    else:
+        text = text.rstrip("\n") + "\n\n" + ours
+    _RESULTS.write_text(text, encoding="utf-8")
+
+
+def main(argv: Sequence[str] = ()) -> None:
+    """Measure, print, and write the section."""
+    parser = argparse.ArgumentParser(prog="python -m bench.smpp", description=__doc__)
+    parser.add_argument("--count", type=int, default=20_000, help="messages of the quick clients")
+    parser.add_argument("--rounds", type=int, default=5)
+    arguments = parser.parse_args(argv)
+    count = arguments.count
+    here = [name for name in CLIENTS if installed(name)]
+    away = [name for name in CLIENTS if name not in here]
+    few = {"outbox": count // 2, "smpplib": count // 10, "aiosmpplib": 1000}
+    quick = compare(here, 0.0, {name: few.get(name, count) for name in here}, arguments.rounds)
+    slow_count = max(count // 5, 1000)
+    delayed = compare(
+        ["session", "outbox"], 0.02, dict.fromkeys(["session", "outbox"], slow_count), arguments.rounds
+    )
+    load = ", ".join(f"{value:.1f}" for value in os.getloadavg())
+    section = [
+        "## SMS over SMPP",
+        "",
+        f"Window {WINDOW}, Vietnamese in UCS2 (one part), {arguments.rounds} rounds, medians; ratio to the first row of the",
+        f"same round. {os.cpu_count()} cores, Python {platform.python_version()}, load average {load}.",
+        "`bare`: asyncio and `struct`. `session`: ours without outbox. `outbox`: the whole gateway on SQLite with",
+        "`synchronous=FULL`, transactional messages; beside it the median of an almost empty commit.",
+        *([f"Not installed here: {', '.join(away)}."] if away else []),
+        "",
+        "No response delay:",
+        "",
+        *_table(quick),
+        "",
+        "Responses after 20 ms (ratio to the session):",
+        "",
+        *_table(delayed),
+    ]
+    print("\n".join(section))
+    _write(section)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
