@@ -48,11 +48,11 @@ def facts_for(
     on_list = lists.look_up(tx, do_not_call, number=number)
     return Facts(
         number=number,
-        subscriber=_subscriber(number, lists.look_up(tx, found.get(("subscribers", "")), number=number)),
+        subscriber=subscriber_of(number, lists.look_up(tx, found.get(("subscribers", "")), number=number)),
         history=(*_calls(tx, number, now), *_messages(tx, number, now, message)),
         refused_at=_refused_at(tx, number),
         do_not_call=do_not_call.state if do_not_call else None,
-        on_do_not_call=_CHANNELS.get(on_list[0], _CHANNELS["both"]) if on_list else frozenset(),
+        on_do_not_call=blocked_channels(on_list),
         excluded=_excluded(tx, found, number, programme),
         called_before=_called_before(tx, number, programme, contact),
         paused=settings.paused_by(tx, programme=programme),
@@ -60,10 +60,15 @@ def facts_for(
     )
 
 
+def blocked_channels(row: tuple[Any, ...] | None) -> frozenset[Channel]:
+    """R2: what the DoNotCall list's row of a number forbids; a word that is not known means both."""
+    return _CHANNELS.get(row[0], _CHANNELS["both"]) if row else frozenset()
+
+
 def subscriber(tx: Tx, *, number: str) -> Subscriber | None:
     """A number's row of the subscribers base in force."""
     version = lists.in_force(tx, programme="").get(("subscribers", ""))
-    return _subscriber(number, lists.look_up(tx, version, number=number))
+    return subscriber_of(number, lists.look_up(tx, version, number=number))
 
 
 # The statements are built once: facts are read twice for every contact, and building costs more than running.
@@ -172,7 +177,8 @@ def row_of(known: Subscriber) -> dict[str, Any]:
     }
 
 
-def _subscriber(number: str, row: tuple[Any, ...] | None) -> Subscriber | None:
+def subscriber_of(number: str, row: tuple[Any, ...] | None) -> Subscriber | None:
+    """A row of the subscribers base."""
     if row is None:
         return None
     named = dict(zip(lists.COLUMNS["subscribers"], row, strict=True))

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 import numpy as np
-from sqlalchemy import select
+from sqlalchemy import Select, select
 
 from core.campaigns import Channel, Class
 from core.facts import Event, Programme, Touch
@@ -25,13 +25,18 @@ from store.tx import Tx, words
 Histories = dict[str, tuple[Touch, ...]]
 
 
-def touched(tx: Tx, *, now: datetime) -> Histories:
-    """Who felt a call or a message in the last 24 h (a little more), or may have; newest last."""
+def touched(tx: Tx, *, now: datetime, among: Sequence[str] | None = None) -> Histories:
+    """Who felt a call or a message in the last 24 h (a little more), or may have; newest last.
+
+    `among`: only these numbers.
+    """
     since = us(now - HISTORY)
     found: defaultdict[str, list[Touch]] = defaultdict(list)
-    made = select(
+    made: Select[Any] = select(
         calls.c.number, calls.c.id, calls.c["class"], calls.c.programme, calls.c.started_at, calls.c.outcome
     )
+    if among is not None:
+        made = made.where(calls.c.number.in_(among))
     for row in tx.execute(
         made.where(calls.c.started_at > since, calls.c.direction == "out", calls.c.keeps_slot)
     ):
@@ -39,9 +44,11 @@ def touched(tx: Tx, *, now: datetime) -> Histories:
         outcome = Outcome(row.outcome) if row.outcome else None
         touch = Touch("voice", class_, row.programme or "", moment(row.started_at), outcome, row.id)
         found[row.number].append(touch)
-    sent = select(
+    sent: Select[Any] = select(
         messages.c.number, messages.c.id, messages.c["class"], messages.c.programme, messages.c.sending_at
     ).where(messages.c.sending_at > since, messages.c.state.in_(words(*FELT)))
+    if among is not None:
+        sent = sent.where(messages.c.number.in_(among))
     for row in tx.execute(sent):
         touch = Touch("sms", row._mapping["class"], row.programme or "", moment(row.sending_at), None, row.id)
         found[row.number].append(touch)
