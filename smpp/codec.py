@@ -139,6 +139,8 @@ def _encode_message(m: pdu._Message) -> bytes:
 
 
 def _c_string(value: str, size: int, name: str) -> bytes:
+    if len(value) < size and value.isascii() and "\0" not in value:  # every message passes here
+        return value.encode()
     try:
         octets = value.encode("ascii")
     except UnicodeEncodeError:
