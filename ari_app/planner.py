@@ -39,7 +39,6 @@ async def run(app: App, stopping: asyncio.Event) -> None:
     gone = await app.store.read(lambda tx: contacts.programmes_waiting(tx) - set(app.installation.programmes))
     if gone:
         logger.warning("contacts wait for programmes whose files are gone or wrong", programmes=sorted(gone))
-    names = sorted(gone | app.installation.programmes.keys())
     loop = asyncio.get_running_loop()
     swept = loop.time() - _SWEEP_S
     while not stopping.is_set():
@@ -47,6 +46,7 @@ async def run(app: App, stopping: asyncio.Event) -> None:
             planned = await _turn(app)
             if loop.time() - swept >= _SWEEP_S:
                 swept = loop.time()
+                names = sorted(gone | app.installation.programmes.keys())  # a file may have come meanwhile
                 planned += sum([await settle_stale(app, name, app.now()) for name in names])
         except PASSING as error:
             logger.error("the store takes no writes, trying again", error=str(error))
