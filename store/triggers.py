@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, cast
 
-from sqlalchemy import Row, select, update
+from sqlalchemy import Row, bindparam, select, update
 
 from core.facts import Event
 from core.triggers import KINDS, TriggerKind
@@ -106,16 +106,24 @@ def _trigger(row: Row[Any]) -> Trigger:
     return Trigger(event, row.kind, moment(row.received_at), row.only_programme)
 
 
+# Built once: building a statement costs more than running it.
+_OF_ID = select(triggers).where(triggers.c.id == bindparam("trigger"))
+_PLANNED = (
+    update(triggers)
+    .where(triggers.c.id == bindparam("trigger"), triggers.c.state == word("new"))
+    .values(state="planned", programme=bindparam("taken_by"))
+)
+
+
 def event_of(tx: Tx, *, id: str) -> Event | None:
     """The event of a contact, for the rules that look at it."""
-    row = tx.execute(select(triggers).where(triggers.c.id == id)).one_or_none()
+    row = tx.execute(_OF_ID, {"trigger": id}).one_or_none()
     return _trigger(row).event if row else None
 
 
 def planned(tx: Tx, *, id: str, programme: str) -> bool:
     """A contact of this programme was made of it. False: it was not new any more."""
-    made = update(triggers).where(triggers.c.id == id, triggers.c.state == word("new"))
-    return tx.execute(made.values(state="planned", programme=programme)).rowcount == 1
+    return tx.execute(_PLANNED, {"trigger": id, "taken_by": programme}).rowcount == 1
 
 
 def settle(
