@@ -1,6 +1,6 @@
 # What can be done here? `make` prints it. Everything that runs sets up first what it needs; a second time that is a moment.
 .DEFAULT_GOAL := help
-.PHONY: help venv asterisk postgresql setup demo test check bench run lock clean
+.PHONY: help venv asterisk postgresql setup demo test check bench fuzz run lock clean
 
 PYTHON = python=$$(sh setup/python.sh) && "$$python"
 CODE = core flows store prompts hooks runtime ari_app agi smpp web simulator dialplan demo bench setup tests cli.py
@@ -35,6 +35,9 @@ check: venv  ## format, lint, types, import order
 
 bench: setup  ## the benchmarks
 	.venv/bin/python -m bench
+
+fuzz: venv  ## a minute of random octets for the SMPP decoder
+	.venv/bin/python -m tests.smpp.fuzz 60
 
 run: setup  ## the installation that config.yaml describes
 	.venv/bin/mai run

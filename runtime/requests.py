@@ -11,6 +11,7 @@ from core.after_call import refusal_confirmed
 from core.facts import Event
 from core.numbers import BadNumber, subscriber_number
 from core.triggers import EVENTS
+from runtime import sms
 from runtime.app import App
 from runtime.asking import new_id
 from runtime.control import Handler
@@ -174,7 +175,15 @@ REQUESTS: dict[str, Request] = {
     "refuse": refuse,
 }
 #: Requests that only a running system can answer.
-LIVE: dict[str, Request] = {"call": call, "fate": fate, "says": says, "status": status}
+LIVE: dict[str, Request] = {
+    "call": call,
+    "fate": fate,
+    "says": says,
+    "status": status,
+    "sms": sms.send_test,
+    "sms_fate": sms.fate_of_test,
+    "smsc": sms.smsc,
+}
 
 
 def handlers(app: App, **more: Handler) -> dict[str, Handler]:

@@ -145,6 +145,21 @@ def test_a_pause_holds_and_says_why_nothing_is_dialled(running: Running) -> None
     assert set(found["parts"]) >= {"dialer", "sms", "registrar", "web", "agi"}
 
 
+def test_a_test_sms_reaches_the_smsc_and_the_binds_say_how_they_are(running: Running) -> None:
+    """R10: `mai sms` sends only from a granted sender; `mai smsc` shows binds and outbox."""
+    said = running.mai("sms", "0901234531", "Thử đường truyền", "--json")
+    assert said.status == 0, said
+    (sent,) = said.rows
+    assert (sent["text"], sent["kind"], sent["sender"]) == ("Thử đường truyền", "test", "8989")
+    assert sent["state"] in ("accepted", "delivered")
+    refused = running.mai("sms", "0901234531", "x", "--sender", "KHONGCO")
+    assert refused.status == 1
+    assert refused.err.startswith("sender: ")
+    (seen,) = running.mai("smsc", "--json").rows
+    assert [(bind["name"], bind["bound"]) for bind in seen["binds"]] == [("smsc1", True)]
+    assert running.mai("smsc").status == 0
+
+
 def test_a_second_run_says_who_holds_the_store(running: Running) -> None:
     """Bad input: one process writes a SQLite store."""
     said = running.mai("run")
