@@ -32,6 +32,8 @@ console = Console(width=None if sys.stdout.isatty() else 150)
 _LONGEST_S = 420.0
 #: After everything seems done: what should not come has this long to come.
 _QUIET_S = 6.0
+#: The pace is told over the busiest stretch of this length.
+_BUSY_S = 10.0
 
 
 @dataclass
@@ -207,6 +209,9 @@ def report(there: World, plan: Plan, found: list[Verdict]) -> None:
             else f"[red]{exact}/{len(members)}[/red]",
         )
     console.print(table)
+    began = sorted(c.invite_at.timestamp() for c in there.network.records() if c.role == "subscriber")
+    busiest = max(sum(at <= other < at + _BUSY_S for other in began) for at in began)
+    console.print(f"calls: {len(began)}; in the busiest {_BUSY_S:.0f} s {busiest / _BUSY_S:.1f} a second")
     rang = ringing_times(there, plan)
     if rang:
         console.print(

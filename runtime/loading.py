@@ -124,7 +124,10 @@ def check(file: Path) -> tuple[list[str], int]:
         lines += [str(problem) for problem in each.problems] + [str(finding) for finding in each.findings]
         title = f": {each.programme.campaign.title}" if each.programme else ""
         held = each.why_held_back is not None
-        lines.append(f"{each.file}{title}: {'does not start' if held else 'starts'}")
+        off = each.programme is not None and not each.programme.campaign.enabled
+        lines.append(
+            f"{each.file}{title}: {'does not start' if held else 'is not enabled' if off else 'starts'}"
+        )
         worst = max(worst, 2 if each.problems else 1 if held else 0)
     return lines, worst
 
