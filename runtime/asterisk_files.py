@@ -26,7 +26,7 @@ ROOT = Path(__file__).resolve().parent.parent
 #: The numbers whose calls we take (O15); the rest of the world gets 404.
 ANSWERED = ("9090",)
 #: What may stand in a name that an agent reads.
-_PLAIN_NAME = "A-Za-z0-9 .:/_-"
+_PLAIN_NAME = "-A-Za-z0-9 .:/_"  # the hyphen first: FILTER takes a last one for half a range
 _TEMPLATES = (
     *("asterisk", "modules", "logger", "http", "ari", "manager", "rtp", "pjsip", "extensions"),
     *("queues", "musiconhold", "cdr", "cel"),

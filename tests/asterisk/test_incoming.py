@@ -74,12 +74,12 @@ async def test_the_agent_sees_the_offer_of_the_caller(world: World, callee: Call
     """O15: programme and offer are in the caller name, the subscriber's number in the caller id."""
     callee.behaves["an"] = answers(180)
     async with (
-        fast_agi(world, sets(OFFER_TEXT="topup C90N", BLOCKED="0")) as agi,
+        fast_agi(world, sets(OFFER_TEXT="topup-smartphone C90N", BLOCKED="0")) as agi,
         Caller(world.sip) as caller,
     ):
         caller.invite("9090", caller="0901234567", name="Evil [name]")
         agent = await callee.leg("an")
-        assert agent.header("From").startswith('"topup C90N" <sip:0901234567@')
+        assert agent.header("From").startswith('"topup-smartphone C90N" <sip:0901234567@')
         script, number, call, called = await agi.asked.get()
         assert (script, number, called) == ("incoming", "0901234567", "9090")
         assert await caller.final() == 200
