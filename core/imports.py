@@ -129,6 +129,17 @@ def _text(text: str) -> Value:
     return text or None
 
 
+#: What people write where there is no consent: no evidence of anything.
+NO_EVIDENCE = ("no", "n", "0", "false", "none", "không", "khong", "chưa", "chua")
+
+
+def _evidence(text: str) -> Value:
+    """R3: the evidence of consent; a plain no is refused, so that nobody takes it for a yes."""
+    if text.lower() in NO_EVIDENCE:
+        raise BadRow(f"consent: {text!r} is no evidence of consent; leave the cell empty where there is none")
+    return text or None
+
+
 def _written(column: str, advice: str, cell: Callable[[str], Value] = _text) -> Callable[[str], Value]:
     """A cell that must not be empty."""
 
@@ -167,7 +178,7 @@ KINDS: dict[str, tuple[Column, ...]] = {
         *(Column(name, _dong(name), amount=True) for name in (*_MONEY, "balance")),
         Column("packages", _set),
         Column("flags", _flags),
-        Column("consent", _text),
+        Column("consent", _evidence),
     ),
     "dnc": (
         Column(

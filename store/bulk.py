@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from core.imports import KINDS, NOT_UTF8, BadRow, Column, cells_of, row_of_cells
+from core.imports import KINDS, NO_EVIDENCE, NOT_UTF8, BadRow, Column, cells_of, row_of_cells
 from store.columns import digits_of
 
 if TYPE_CHECKING:
@@ -214,6 +214,8 @@ class Table:
         found = self.connection.execute(f"SELECT DISTINCT {name} FROM {self.cells} LIMIT {MANY + 1}")
         different = [text for (text,) in found.fetchall()]
         if len(different) > MANY:
+            if name == "consent" and self._says_no(name):
+                raise NotPlain("consent has cells that say no")
             if name in ("region", "segment", "tariff", "packages", "consent", "reason"):
                 return None
             raise NotPlain(f"{name} has more than {MANY} different texts")
@@ -227,6 +229,14 @@ class Table:
                 continue
             meaning[text] = 0 if value is None else places.setdefault(str(value), len(places) + 1)
         return _Judged(meaning, list(places), bad)
+
+    def _says_no(self, name: str) -> bool:
+        """Whether a cell is one of NO_EVIDENCE: then each row is judged by itself."""
+        words = ", ".join(f"'{word}'" for word in NO_EVIDENCE)
+        found = self.connection.execute(
+            f"SELECT 1 FROM {self.cells} WHERE lower(trim({name})) IN ({words}) LIMIT 1"
+        )
+        return found.fetchone() is not None
 
     def _by_different(self, column: Column, judged: _Judged) -> tuple[Codes, list[str]]:
         codes, different = self._places(column.name)

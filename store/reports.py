@@ -17,7 +17,7 @@ def report(tx: Tx, *, programme: str) -> dict[str, Any]:
     return {
         "programme": programme,
         "triggers": _count(tx, triggers, triggers.c.fate, programme),
-        "refused_by": _count(tx, triggers, triggers.c.rule, programme),
+        "refused_by": _by_rule(_count(tx, triggers, triggers.c.rule, programme)),
         "contacts": _count(tx, contacts, contacts.c.state, programme),
         "outcomes": _count(tx, contacts, contacts.c.outcome, programme),
         "calls": _count(tx, calls, calls.c.outcome, programme),
@@ -32,6 +32,15 @@ def _count(tx: Tx, table: Any, by: ColumnElement[Any], programme: str) -> dict[s
         table.c.programme == programme, by.is_not(None)
     )
     return {str(row.value): row.counted for row in tx.execute(chosen.group_by(by).order_by(by))}
+
+
+def _by_rule(told: dict[str, int]) -> dict[str, int]:
+    """Reasons carry the moment and the value; counted are the rules that they name."""
+    counted: dict[str, int] = {}
+    for reason, count in told.items():
+        rule = reason.partition(":")[0]
+        counted[rule] = counted.get(rule, 0) + count
+    return dict(sorted(counted.items()))
 
 
 def _messages(tx: Tx, programme: str) -> dict[str, dict[str, int]]:

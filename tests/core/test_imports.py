@@ -109,3 +109,10 @@ def test_a_row_has_as_many_cells_as_the_header() -> None:
             row_of_cells("dnc", ["number", "channel"], cells)
     row = row_of_cells("dnc", ["number", "channel"], ["0901234567", "sms", ""])
     assert row == {"number": "+84901234567", "channel": "sms"}
+
+
+@pytest.mark.parametrize("cell", ["no", "No", "0", "KHÔNG", "false"])
+def test_a_plain_no_is_no_evidence_of_consent(cell: str) -> None:
+    """R3: silence is not consent, and a no even less; the row is refused, so nobody is called on it."""
+    with pytest.raises(BadRow, match="is no evidence of consent"):
+        row_of_cells("subscribers", ["number", "consent"], ["0901234567", cell])

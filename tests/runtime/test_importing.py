@@ -158,6 +158,17 @@ def test_a_column_with_a_text_of_its_own_in_each_row_is_kept(
     } | {"+84901234510": "x"}
 
 
+def test_a_no_among_many_evidences_is_refused_with_its_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """R3: however many different texts there are, a no is not taken for one of them."""
+    monkeypatch.setattr("store.bulk.MANY", 3)
+    lines = [f"09012345{at},{'không' if at == 20 else f'HĐ {at}'}" for at in range(10, 40)]
+    rows, *_ = imported(written(tmp_path, "\n".join(["number,consent", *lines])), "subscribers", tmp_path)
+    assert "+84901234520" not in rows
+    assert len(rows) == 29
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [
