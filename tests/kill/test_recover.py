@@ -87,9 +87,10 @@ async def recovered(world: World, app: App, prompts: Callable[[str], Path]) -> t
     async with controller(world) as ari:
         phone = Phone(world.config, {"ast1": ari}, prompts, app.now)
         closed = await recover(app, phone)
+        left = await phone.live_channels()
         async with asyncio.timeout(10):  # Asterisk answers a hang-up before the channel is gone
-            while any(channel.in_app for channel in (left := await phone.live_channels())):
-                continue
+            while any(channel.in_app for channel in left):
+                left = await phone.live_channels()
         await phone.close()
     return closed, {channel.id for channel in left}
 
