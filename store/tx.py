@@ -1,15 +1,17 @@
 """What does a function see that reads or writes the store? One transaction, the same on both engines."""
 
+import sqlite3
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, get_args, overload
 
 from sqlalchemy import Connection, CursorResult, Executable, Select, Table, literal_column
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import InterfaceError, OperationalError
 
 from store.errors import CommitFailed
+from store.prepared import Prepared, Rows
 
 #: What a program can wait for; a writer says `tx.wake("messages")` and the sleepers look after the commit.
 Kind = Literal["triggers", "contacts", "registrations", "messages", "lists", "pauses"]
@@ -22,19 +24,27 @@ PASSING = (CommitFailed, OperationalError, InterfaceError)
 class Tx:
     """One function's view of a transaction. `lists`: the folder of the big read-only files."""
 
-    __slots__ = ("connection", "kinds", "lists", "reading")
+    __slots__ = ("_driver", "connection", "kinds", "lists", "reading")
 
     def __init__(self, connection: Connection, lists: Path, *, reading: bool = False) -> None:
         self.connection = connection
+        driver = connection.connection.driver_connection
+        self._driver = driver if isinstance(driver, sqlite3.Connection) else None
         self.lists = lists
         self.reading = reading
         self.kinds: set[Kind] = set()
 
     @property
     def on_postgres(self) -> bool:
-        return self.connection.dialect.name == "postgresql"
+        return self._driver is None
 
-    def execute(self, statement: Executable, values: Any = None) -> CursorResult[Any]:
+    @overload
+    def execute(self, statement: Prepared, values: Any = None) -> Rows: ...
+    @overload
+    def execute(self, statement: Executable, values: Any = None) -> CursorResult[Any]: ...
+    def execute(self, statement: Executable | Prepared, values: Any = None) -> CursorResult[Any] | Rows:
+        if isinstance(statement, Prepared):
+            return statement.run(self.connection, self._driver, values)
         return self.connection.execute(statement, values)
 
     def take(self, rows: Select[Any], values: Mapping[str, Any], *, of: Table) -> CursorResult[Any]:
@@ -50,17 +60,29 @@ class Tx:
 
     def insert_new(self, table: Table, values: Mapping[str, Any]) -> bool:
         """Insert a row unless one of its unique keys is taken. Returns whether it was inserted."""
-        return self.execute(self._insert(table).on_conflict_do_nothing(), dict(values)).rowcount == 1
+        new = _new(self.on_postgres, table, tuple(values))
+        return new.run(self.connection, self._driver, values).rowcount == 1
 
     def put(self, table: Table, values: Mapping[str, Any], *, key: Iterable[str]) -> None:
         """Insert a row, or overwrite these values of the row that has this key."""
-        keys = list(key)
-        insert = self._insert(table)
-        changed = {name: insert.excluded[name] for name in values if name not in keys}
-        self.execute(insert.on_conflict_do_update(index_elements=keys, set_=changed), dict(values))
+        put = _put(self.on_postgres, table, tuple(values), tuple(key))
+        put.run(self.connection, self._driver, values)
 
-    def _insert(self, table: Table) -> sqlite.Insert | postgresql.Insert:
-        return postgresql.insert(table) if self.on_postgres else sqlite.insert(table)
+
+def _insert(on_postgres: bool, table: Table) -> sqlite.Insert | postgresql.Insert:
+    return postgresql.insert(table) if on_postgres else sqlite.insert(table)
+
+
+@lru_cache(maxsize=256)
+def _new(on_postgres: bool, table: Table, columns: tuple[str, ...]) -> Prepared:
+    return Prepared(_insert(on_postgres, table).on_conflict_do_nothing(), columns)
+
+
+@lru_cache(maxsize=256)
+def _put(on_postgres: bool, table: Table, columns: tuple[str, ...], key: tuple[str, ...]) -> Prepared:
+    insert = _insert(on_postgres, table)
+    changed = {name: insert.excluded[name] for name in columns if name not in key}
+    return Prepared(insert.on_conflict_do_update(index_elements=list(key), set_=changed), columns)
 
 
 @lru_cache(maxsize=256)
