@@ -4,13 +4,14 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, bindparam, select, update
+from sqlalchemy import Integer, bindparam, func, select, update
 
 from core.after_call import AfterCall
 from core.campaigns import Class
 from core.outcomes import Outcome, keeps_slot
 from core.phone import Decision
 from store import messages, numbers, registrations, triggers
+from store.prepared import Prepared
 from store.schema import calls, contacts
 from store.times import moment, us, us_or_none
 from store.tx import Tx, word, words
@@ -61,19 +62,51 @@ class OpenCall:
     offer: tuple[str, ...] = ()  #: codes of the packages offered in this call
 
 
-# Built once: building a statement costs more than running it.
 _THIS = calls.c.id == bindparam("call_id")
-_RANG = update(calls).where(_THIS, calls.c.rang_at.is_(None)).values(rang_at=bindparam("at"))
-_ANSWERED = (
+_RUNNING = words("dialing", "up")
+_RANG = Prepared(update(calls).where(_THIS, calls.c.rang_at.is_(None)).values(rang_at=bindparam("at")))
+_ANSWERED = Prepared(
     update(calls)
     .where(_THIS, calls.c.state == word("dialing"))
-    .values(state="up", answered_at=bindparam("at"))
+    .values(state=word("up"), answered_at=bindparam("at"))
 )
-_CONTACT_UP = (
+_CONTACT_UP = Prepared(
     update(contacts)
     .where(contacts.c.id == select(calls.c.contact).where(_THIS).scalar_subquery())
     .where(contacts.c.state == word("dialing"))
-    .values(state="up")
+    .values(state=word("up"))
+)
+_DECIDE = Prepared(
+    update(calls)
+    .where(_THIS, calls.c.decision.is_(None), calls.c.state.in_(_RUNNING))
+    .values(decision=bindparam("what"), decided_at=bindparam("at"))
+)
+_END_CALL = Prepared(
+    update(calls)
+    .where(_THIS)
+    .values(
+        {name: bindparam(f"b_{name}") for name in ("state", "outcome", "keeps_slot", "ended_at", "keys")}
+        | {  # what the end does not say stays as it is
+            name: func.coalesce(bindparam(f"b_{name}", type_=calls.c[name].type), calls.c[name])
+            for name in ("answered_at", "offer", "text", "cause", "sip_code", "trunk", "node", "reason")
+        }
+    )
+)
+_THIS_CONTACT = (contacts.c.id == bindparam("contact"), contacts.c.state.in_(_RUNNING))
+_END_CONTACT = Prepared(
+    update(contacts)
+    .where(*_THIS_CONTACT)
+    .values(state=bindparam("b_state"), outcome=bindparam("b_outcome"), ended_at=bindparam("b_ended_at"))
+)
+_CALL_AGAIN = Prepared(
+    update(contacts)
+    .where(*_THIS_CONTACT)
+    .values(
+        state=word("due"),
+        outcome=bindparam("b_outcome"),
+        due_at=bindparam("b_due_at"),
+        pass_no=func.coalesce(bindparam("b_pass", type_=Integer), contacts.c.pass_no),
+    )
 )
 
 
@@ -96,10 +129,8 @@ def decide(tx: Tx, *, call_id: str, decision: Decision, at: datetime) -> Decisio
     A refusal holds from this transaction on, for every programme (R6), also on a call that was closed meanwhile.
     Raises LookupError for any other decision on such a call, since nobody would carry it out, and for no such call.
     """
-    first = update(calls).where(
-        calls.c.id == call_id, calls.c.decision.is_(None), calls.c.state.in_(words("dialing", "up"))
-    )
-    if tx.execute(first.values(decision=asdict(decision), decided_at=us(at))).rowcount == 1:
+    first = {"call_id": call_id, "what": asdict(decision), "at": us(at)}
+    if tx.execute(_DECIDE, first).rowcount == 1:
         if decision.kind == "refuse":
             _refuse(tx, call_id, at)
         return decision
@@ -122,10 +153,11 @@ def _refuse(tx: Tx, call_id: str, at: datetime) -> None:
 _OPEN = (
     select(calls, contacts.c.version, contacts.c.attempts, contacts.c.pass_no)
     .select_from(calls.outerjoin(contacts, contacts.c.id == calls.c.contact))
-    .where(calls.c.state.in_(words("dialing", "up")))
+    .where(calls.c.state.in_(_RUNNING))
 )
-_ONE_OPEN = _OPEN.where(calls.c.id == bindparam("call_id"))
-_ENDING = select(calls).where(calls.c.id == bindparam("call_id")).with_for_update()
+_ONE_OPEN = Prepared(_OPEN.where(_THIS))
+_EVERY_OPEN = Prepared(_OPEN.order_by(calls.c.started_at))
+_ENDING = Prepared(select(calls).where(_THIS).with_for_update())
 
 
 def finish(tx: Tx, ended: Ended, after: AfterCall, *, now: datetime) -> bool:
@@ -155,14 +187,12 @@ def finish(tx: Tx, ended: Ended, after: AfterCall, *, now: datetime) -> bool:
     return True
 
 
-def _end_call(tx: Tx, row: Row[Any], ended: Ended) -> None:
+def _end_call(tx: Tx, row: Any, ended: Ended) -> None:
     values: dict[str, Any] = {
         "state": "unknown" if ended.outcome is Outcome.UNKNOWN else "done",
         "outcome": ended.outcome.value,
         "keeps_slot": keeps_slot(ended.outcome, ended.rang or row.rang_at is not None),
         "ended_at": us(ended.ended_at),
-    }
-    known = {
         "answered_at": us_or_none(ended.answered_at),
         "keys": [{"key": key, "at": us(at)} for key, at in ended.keys],
         "offer": None if ended.offer is None else list(ended.offer),
@@ -173,27 +203,22 @@ def _end_call(tx: Tx, row: Row[Any], ended: Ended) -> None:
         "node": ended.node,
         "reason": ended.reason,
     }
-    values |= {name: value for name, value in known.items() if value is not None}
-    tx.execute(update(calls).where(calls.c.id == row.id).values(values))
+    tx.execute(_END_CALL, {"call_id": row.id} | {f"b_{name}": value for name, value in values.items()})
 
 
-def _end_contact(tx: Tx, row: Row[Any], ended: Ended, after: AfterCall) -> None:
-    values: dict[str, Any] = {"outcome": ended.outcome.value}
+def _end_contact(tx: Tx, row: Any, ended: Ended, after: AfterCall) -> None:
+    which = {"contact": row.contact, "b_outcome": ended.outcome.value}
     if after.retry_at is not None:
-        values |= {"state": "due", "due_at": us(after.retry_at)}
-        if after.retry_pass is not None:
-            values["pass_no"] = after.retry_pass
+        tx.execute(_CALL_AGAIN, which | {"b_due_at": us(after.retry_at), "b_pass": after.retry_pass})
         tx.wake("contacts")
     else:
-        unknown = ended.outcome is Outcome.UNKNOWN
-        values |= {"state": "unknown" if unknown else "done", "ended_at": us(ended.ended_at)}
-    running = contacts.c.state.in_(words("dialing", "up"))
-    tx.execute(update(contacts).where(contacts.c.id == row.contact, running).values(values))
+        state = "unknown" if ended.outcome is Outcome.UNKNOWN else "done"
+        tx.execute(_END_CONTACT, which | {"b_state": state, "b_ended_at": us(ended.ended_at)})
 
 
 def open_calls(tx: Tx) -> tuple[OpenCall, ...]:
     """Every call that is dialing or up, the oldest first; after a start these are the orphans."""
-    return tuple(_open_call(row) for row in tx.execute(_OPEN.order_by(calls.c.started_at)))
+    return tuple(_open_call(row) for row in tx.execute(_EVERY_OPEN))
 
 
 def one_open(tx: Tx, *, call_id: str) -> OpenCall | None:
@@ -202,7 +227,7 @@ def one_open(tx: Tx, *, call_id: str) -> OpenCall | None:
     return _open_call(row) if row else None
 
 
-def _open_call(row: Row[Any]) -> OpenCall:
+def _open_call(row: Any) -> OpenCall:
     return OpenCall(
         id=row.id,
         direction=row.direction,
@@ -212,7 +237,7 @@ def _open_call(row: Row[Any]) -> OpenCall:
         trigger=row.trigger,
         programme=row.programme,
         version=row.version,
-        class_=row._mapping["class"],
+        class_=row.class_,
         started_at=moment(row.started_at),
         rang_at=moment(row.rang_at),
         answered_at=moment(row.answered_at),

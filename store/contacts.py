@@ -4,10 +4,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, bindparam, func, select, update
+from sqlalchemy import Text, bindparam, func, select, update
 
 from core.campaigns import Class
 from store import triggers
+from store.prepared import Prepared
 from store.schema import calls, contacts
 from store.times import moment, us, us_or_none
 from store.tx import Tx, word, words
@@ -60,10 +61,8 @@ class NewCall:
     prompt_version: str | None = None
 
 
-# Built once: building a statement costs more than running it.
-_ONE = select(contacts).where(contacts.c.id == bindparam("contact"))
-_ATTEMPT = calls.insert()
-_DUE = (
+_ONE = Prepared(select(contacts).where(contacts.c.id == bindparam("contact")))
+_DUE = Prepared(
     select(contacts)
     .where(contacts.c.state == word("due"), contacts.c.programme == bindparam("programme"))
     .where(contacts.c.pass_no == bindparam("pass_no"), contacts.c.due_at <= bindparam("now"))
@@ -71,8 +70,35 @@ _DUE = (
     .limit(bindparam("most"))
 )
 _EARLIEST = select(func.min(contacts.c.pass_no)).where(contacts.c.programme == bindparam("programme"))
-_EARLIEST_DUE = _EARLIEST.where(contacts.c.state == word("due"))
-_EARLIEST_RUNNING = _EARLIEST.where(contacts.c.state.in_(words("dialing", "up")))
+_EARLIEST_DUE = Prepared(_EARLIEST.where(contacts.c.state == word("due")))
+_EARLIEST_RUNNING = Prepared(_EARLIEST.where(contacts.c.state.in_(words("dialing", "up"))))
+_NEXT_DUE = Prepared(
+    select(func.min(contacts.c.due_at)).where(
+        contacts.c.state == word("due"), contacts.c.programme == bindparam("programme")
+    )
+)
+_STILL_DUE = (contacts.c.id == bindparam("contact"), contacts.c.state == word("due"))
+_TAKE = Prepared(
+    update(contacts)
+    .where(*_STILL_DUE)
+    .values(
+        state=word("dialing"),
+        attempts=contacts.c.attempts + 1,
+        version=func.coalesce(bindparam("called_with", type_=Text), contacts.c.version),
+    )
+)
+_SETTLED = Prepared(
+    update(contacts)
+    .where(*_STILL_DUE)
+    .values(state=word("done"), reason=bindparam("why"), ended_at=bindparam("at"))
+)
+_POSTPONED = Prepared(update(contacts).where(*_STILL_DUE).values(due_at=bindparam("at")))
+#: The columns of an attempt that the claim knows.
+_ATTEMPT = (
+    "id", "direction", "contact", "trigger", "programme", "class", "unit", "number", "state", "started_at",
+    "wall_at", "offer", "text", "prompt_version", "node", "trunk",
+)  # fmt: skip
+_NEW_CALL = Prepared(calls.insert(), _ATTEMPT)
 
 
 def plan(tx: Tx, new: NewContact, *, now: datetime) -> bool:
@@ -123,10 +149,8 @@ def _earliest_pass(tx: Tx, programme: str) -> int | None:
 
 def next_due_at(tx: Tx, *, programme: str) -> datetime | None:
     """When the next contact of a programme will be due, as far as it is known."""
-    waiting = select(func.min(contacts.c.due_at)).where(
-        contacts.c.state == word("due"), contacts.c.programme == programme
-    )
-    return moment(tx.execute(waiting).scalar())
+    earliest: int | None = tx.execute(_NEXT_DUE, {"programme": programme}).scalar()
+    return moment(earliest)
 
 
 def claim(tx: Tx, contact: str, call: NewCall, *, now: datetime) -> bool:
@@ -136,13 +160,8 @@ def claim(tx: Tx, contact: str, call: NewCall, *, now: datetime) -> bool:
     `may_contact` come before it, in the same transaction. The contact takes the version that the call is made
     with: its file may have been edited since it was planned.
     """
-    version = {"version": call.prompt_version} if call.prompt_version else {}
-    taken = (
-        update(contacts)
-        .where(contacts.c.id == contact, contacts.c.state == word("due"))
-        .values(state="dialing", attempts=contacts.c.attempts + 1, **version)
-    )
-    if tx.execute(taken).rowcount != 1:
+    taken = {"contact": contact, "called_with": call.prompt_version or None}
+    if tx.execute(_TAKE, taken).rowcount != 1:
         return False
     row = tx.execute(_ONE, {"contact": contact}).one()
     attempt = {
@@ -151,7 +170,7 @@ def claim(tx: Tx, contact: str, call: NewCall, *, now: datetime) -> bool:
         "contact": contact,
         "trigger": row.trigger,
         "programme": row.programme,
-        "class": row._mapping["class"],
+        "class": row.class_,
         "unit": row.unit,
         "number": row.number,
         "state": "dialing",
@@ -163,7 +182,7 @@ def claim(tx: Tx, contact: str, call: NewCall, *, now: datetime) -> bool:
         "node": call.node,
         "trunk": call.trunk,
     }
-    tx.execute(_ATTEMPT, attempt)
+    tx.execute(_NEW_CALL, attempt)
     return True
 
 
@@ -172,14 +191,9 @@ def settle_undialled(tx: Tx, *, contact: str, fate: triggers.Fate, reason: str, 
 
     A contact that was called before keeps the outcome of that call. False: it was not due.
     """
-    done = (
-        update(contacts)
-        .where(contacts.c.id == contact, contacts.c.state == word("due"))
-        .values(state="done", reason=reason, ended_at=us(now))
-    )
-    if tx.execute(done).rowcount != 1:
+    if tx.execute(_SETTLED, {"contact": contact, "why": reason, "at": us(now)}).rowcount != 1:
         return False
-    row = tx.execute(select(contacts.c.trigger, contacts.c.programme).where(contacts.c.id == contact)).one()
+    row = tx.execute(_ONE, {"contact": contact}).one()
     if row.trigger is not None:
         triggers.settle(tx, id=row.trigger, fate=fate, rule=reason, programme=row.programme)
     return True
@@ -187,8 +201,7 @@ def settle_undialled(tx: Tx, *, contact: str, fate: triggers.Fate, reason: str, 
 
 def postpone(tx: Tx, *, contact: str, due_at: datetime) -> bool:
     """Not now, but later; False: the contact is not due any more."""
-    later = update(contacts).where(contacts.c.id == contact, contacts.c.state == word("due"))
-    return tx.execute(later.values(due_at=us(due_at))).rowcount == 1
+    return tx.execute(_POSTPONED, {"contact": contact, "at": us(due_at)}).rowcount == 1
 
 
 def one(tx: Tx, *, contact: str) -> Contact | None:
@@ -196,13 +209,13 @@ def one(tx: Tx, *, contact: str) -> Contact | None:
     return _contact(row) if row else None
 
 
-_STALE = (
+_STALE = Prepared(
     select(contacts.c.id, contacts.c.stale_at)
     .where(contacts.c.state == word("due"), contacts.c.programme == bindparam("programme"))
     .where(contacts.c.pass_no == 1, contacts.c.stale_at <= bindparam("now"))
     .limit(bindparam("most"))
 )
-_WAITING = (
+_WAITING = Prepared(
     select(func.count())
     .where(contacts.c.state == word("due"), contacts.c.programme == bindparam("programme"))
     .where(contacts.c.pass_no == 1, contacts.c.due_at <= bindparam("now"))
@@ -236,12 +249,12 @@ def counts(tx: Tx, *, programme: str) -> dict[str, int]:
     return {row.state: row.counted for row in tx.execute(counted)}
 
 
-def _contact(row: Row[Any]) -> Contact:
+def _contact(row: Any) -> Contact:
     return Contact(
         id=row.id,
         programme=row.programme,
         version=row.version,
-        class_=row._mapping["class"],
+        class_=row.class_,
         unit=row.unit,
         number=row.number,
         trigger=row.trigger,

@@ -10,6 +10,7 @@ from core.campaigns import Channel
 from core.facts import Event, Facts, Subscriber, Touch
 from core.outcomes import Outcome
 from store import lists, settings
+from store.prepared import Prepared
 from store.schema import calls, contacts, messages, numbers
 from store.times import moment, us
 from store.tx import Tx, word, words
@@ -71,8 +72,7 @@ def subscriber(tx: Tx, *, number: str) -> Subscriber | None:
     return subscriber_of(number, lists.look_up(tx, version, number=number))
 
 
-# The statements are built once: facts are read twice for every contact, and building costs more than running.
-_CALLS = (
+_CALLS = Prepared(
     select(calls.c.id, calls.c["class"], calls.c.programme, calls.c.started_at, calls.c.outcome)
     .where(
         calls.c.number == bindparam("number"),
@@ -82,7 +82,7 @@ _CALLS = (
     )
     .order_by(calls.c.started_at)
 )
-_MESSAGES = (
+_MESSAGES = Prepared(
     select(messages.c.id, messages.c["class"], messages.c.programme, messages.c.sending_at)
     .where(
         messages.c.number == bindparam("number"),
@@ -92,8 +92,8 @@ _MESSAGES = (
     )
     .order_by(messages.c.sending_at)
 )
-_REFUSED = select(numbers.c.refused_at).where(numbers.c.number == bindparam("number"))
-_CALLED_BEFORE = (
+_REFUSED = Prepared(select(numbers.c.refused_at).where(numbers.c.number == bindparam("number")))
+_CALLED_BEFORE = Prepared(
     select(contacts.c.id)
     .where(
         contacts.c.number == bindparam("number"),
@@ -110,7 +110,7 @@ def _calls(tx: Tx, number: str, now: datetime) -> tuple[Touch, ...]:
     return tuple(
         Touch(
             kind="voice",
-            class_=row._mapping["class"] or "advertising",
+            class_=row.class_ or "advertising",
             programme=row.programme or "",
             at=moment(row.started_at),
             outcome=Outcome(row.outcome) if row.outcome else None,
@@ -125,7 +125,7 @@ def _messages(tx: Tx, number: str, now: datetime, without: str | None) -> tuple[
     return tuple(
         Touch(
             kind="sms",
-            class_=row._mapping["class"],
+            class_=row.class_,
             programme=row.programme or "",
             at=moment(row.sending_at),
             ref=row.id,
@@ -135,7 +135,8 @@ def _messages(tx: Tx, number: str, now: datetime, without: str | None) -> tuple[
 
 
 def _refused_at(tx: Tx, number: str) -> datetime | None:
-    return moment(tx.execute(_REFUSED, {"number": number}).scalar_one_or_none())
+    at: int | None = tx.execute(_REFUSED, {"number": number}).scalar_one_or_none()
+    return moment(at)
 
 
 def _called_before(tx: Tx, number: str, programme: str, contact: str | None) -> bool:

@@ -21,6 +21,7 @@ from core.imports import KINDS
 from store import settings
 from store.building import FromRows, Gathered, write_list
 from store.columns import ListFile, compared, digits_of, number_of
+from store.prepared import Prepared
 from store.schema import lists
 from store.times import moment, us
 from store.tx import Tx
@@ -150,9 +151,12 @@ def _remove_old(tx: Tx, built: Built) -> None:
     tx.execute(delete(lists).where(*old))
 
 
-_EVERY = select(lists).order_by(lists.c.version)
-_CONCERNING = _EVERY.where(
-    or_(lists.c.programme == literal_column("''"), lists.c.programme == bindparam("programme"))
+_VERSIONS = select(lists).order_by(lists.c.version)
+_EVERY = Prepared(_VERSIONS)
+_CONCERNING = Prepared(
+    _VERSIONS.where(
+        or_(lists.c.programme == literal_column("''"), lists.c.programme == bindparam("programme"))
+    )
 )
 
 

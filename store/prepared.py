@@ -11,6 +11,7 @@ import json
 import sqlite3
 from collections import namedtuple
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from keyword import iskeyword
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import ARRAY, ColumnElement, Connection, Dialect, Text, TypeDecorator, bindparam
@@ -25,7 +26,7 @@ _Process = Callable[[Any], Any]
 
 
 class Rows:
-    """What a prepared statement answered: all of its rows, each with its columns as attributes."""
+    """What a prepared statement answered: all of its rows, each with its columns as attributes (class: `class_`)."""
 
     __slots__ = ("_rows", "rowcount")
 
@@ -120,7 +121,7 @@ class _Compiled:
         self._row: Callable[[Any], Any] | None = None
         self._results: list[tuple[int, _Process]] = []
         if columns:
-            names = [c.keyname for c in columns]
+            names = [c.keyname + "_" * iskeyword(c.keyname) for c in columns]
             row: Any = namedtuple("Row", names, rename=True)  # type: ignore[misc]
             self._row = row._make
             for at, each in enumerate(columns):

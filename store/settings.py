@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import bindparam, delete, or_, select, update
 
+from store.prepared import Prepared
 from store.schema import alarms, pauses, settings
 from store.times import moment, us
 from store.tx import Tx
@@ -29,9 +30,12 @@ class Pause:
     at: datetime
 
 
+_VALUE = Prepared(select(settings.c.value).where(settings.c.name == bindparam("name")))
+
+
 def get(tx: Tx, name: str) -> Any:
     """A remembered value (JSON); None: nothing remembered."""
-    return tx.execute(select(settings.c.value).where(settings.c.name == name)).scalar_one_or_none()
+    return tx.execute(_VALUE, {"name": name}).scalar_one_or_none()
 
 
 def put(tx: Tx, name: str, value: Any) -> None:
@@ -74,13 +78,15 @@ def resume(tx: Tx, *, programme: str) -> bool:
     return tx.execute(lifted).rowcount > 0
 
 
+_EVERY_PAUSE = Prepared(select(pauses).order_by(pauses.c.at))
+
+
 def paused(tx: Tx) -> tuple[Pause, ...]:
     """Every pause that stands."""
-    rows = tx.execute(select(pauses).order_by(pauses.c.at))
-    return tuple(Pause(row.programme, row.by, moment(row.at)) for row in rows)
+    return tuple(Pause(row.programme, row.by, moment(row.at)) for row in tx.execute(_EVERY_PAUSE))
 
 
-_PAUSED = (
+_PAUSED = Prepared(
     select(pauses.c.by)
     .where(or_(pauses.c.programme == bindparam("programme"), pauses.c.programme == ALL))
     .order_by(pauses.c.at)

@@ -4,10 +4,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, cast
 
-from sqlalchemy import Row, bindparam, select, update
+from sqlalchemy import Text, bindparam, func, select, update
 
 from core.facts import Event
 from core.triggers import KINDS, TriggerKind
+from store.prepared import Prepared
 from store.schema import triggers
 from store.times import moment, us
 from store.tx import Tx, word
@@ -24,6 +25,31 @@ class Trigger:
     kind: str  #: of core/triggers.py, or test
     received_at: datetime
     only_programme: str | None
+
+
+_OF_ID = Prepared(select(triggers).where(triggers.c.id == bindparam("trigger")))
+_NEW = Prepared(
+    select(triggers)
+    .where(triggers.c.state == word("new"))
+    .order_by(triggers.c.received_at)
+    .limit(bindparam("most"))
+)
+_PLANNED = Prepared(
+    update(triggers)
+    .where(triggers.c.id == bindparam("trigger"), triggers.c.state == word("new"))
+    .values(state=word("planned"), programme=bindparam("taken_by"))
+)
+_FATE = Prepared(
+    update(triggers)
+    .where(triggers.c.id == bindparam("trigger"), triggers.c.fate.is_(None))
+    .values(
+        {"state": word("done"), "fate": bindparam("b_fate")}
+        | {  # what is not said stays as it is
+            name: func.coalesce(bindparam(f"b_{name}", type_=Text), triggers.c[name])
+            for name in ("rule", "programme", "call")
+        }
+    )
+)
 
 
 def add(
@@ -47,7 +73,7 @@ def add(
     if tx.insert_new(triggers, row):
         tx.wake("triggers")
         return "stored"
-    old = tx.execute(select(triggers).where(triggers.c.id == event.id)).one()
+    old = tx.execute(_OF_ID, {"trigger": event.id}).one()
     if old.fate == "invalid":
         tx.execute(
             update(triggers).where(triggers.c.id == event.id).values(row | {"fate": None, "rule": None})
@@ -57,10 +83,10 @@ def add(
     return "repeated" if _same(old, row) else "conflict"
 
 
-def _same(old: Row[Any], row: dict[str, Any]) -> bool:
+def _same(old: Any, row: dict[str, Any]) -> bool:
     timed = old.at != old.received_at and row["at"] != row["received_at"]
     compared = ("kind", "number", "amount", "only_programme", *(("at",) if timed else ()))
-    return all(old._mapping[name] == row[name] for name in compared)
+    return all(getattr(old, name) == row[name] for name in compared)
 
 
 def add_invalid(
@@ -94,25 +120,13 @@ def add_invalid(
 
 def new(tx: Tx, *, limit: int) -> tuple[Trigger, ...]:
     """Events that nobody has planned yet, the oldest receipt first."""
-    chosen = (
-        select(triggers).where(triggers.c.state == word("new")).order_by(triggers.c.received_at).limit(limit)
-    )
-    return tuple(_trigger(row) for row in tx.execute(chosen))
+    return tuple(_trigger(row) for row in tx.execute(_NEW, {"most": limit}))
 
 
-def _trigger(row: Row[Any]) -> Trigger:
+def _trigger(row: Any) -> Trigger:
     kind = cast(TriggerKind, row.kind) if row.kind in KINDS else "topup"  # a test call
     event = Event(row.id, kind, row.number, moment(row.at), row.amount)
     return Trigger(event, row.kind, moment(row.received_at), row.only_programme)
-
-
-# Built once: building a statement costs more than running it.
-_OF_ID = select(triggers).where(triggers.c.id == bindparam("trigger"))
-_PLANNED = (
-    update(triggers)
-    .where(triggers.c.id == bindparam("trigger"), triggers.c.state == word("new"))
-    .values(state="planned", programme=bindparam("taken_by"))
-)
 
 
 def event_of(tx: Tx, *, id: str) -> Event | None:
@@ -136,11 +150,5 @@ def settle(
     call: str | None = None,
 ) -> bool:
     """What became of it, once: the first fate stands. False: it had one."""
-    values = {"state": "done", "fate": fate, "rule": rule, "programme": programme, "call": call}
-    given = {name: value for name, value in values.items() if value is not None}
-    return (
-        tx.execute(
-            update(triggers).where(triggers.c.id == id, triggers.c.fate.is_(None)).values(given)
-        ).rowcount
-        == 1
-    )
+    values = {"trigger": id, "b_fate": fate, "b_rule": rule, "b_programme": programme, "b_call": call}
+    return tx.execute(_FATE, values).rowcount == 1
