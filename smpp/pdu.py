@@ -7,7 +7,7 @@ of "SMPP Protocol Specification v3.4, issue 1.2".
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import ClassVar, Final, NamedTuple
+from typing import ClassVar, Final, NamedTuple, TypeVar, dataclass_transform
 
 LONGEST: Final = 64 * 1024  #: octets; a length beyond this means that the stream is lost
 LAST_SEQUENCE: Final = 0x7FFFFFFF
@@ -28,6 +28,7 @@ TAG_MESSAGE_PAYLOAD: Final = 0x0424
 TAG_MESSAGE_STATE: Final = 0x0427
 
 Tlvs = tuple[tuple[int, bytes], ...]
+_T = TypeVar("_T")
 
 
 class ProtocolError(Exception):
@@ -44,6 +45,12 @@ class ProtocolError(Exception):
 
 class InvalidField(ValueError):
     """Our own caller asked for a field that SMPP cannot carry. Nothing was encoded."""
+
+
+@dataclass_transform(frozen_default=True, field_specifiers=(field,))
+def _light(kind: type[_T]) -> type[_T]:
+    """A dataclass that mypy holds frozen and Python does not: `frozen=True` costs each message 3 µs."""
+    return dataclass(slots=True, unsafe_hash=True)(kind)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +145,7 @@ class GenericNack(_Empty):
     command = GENERIC_NACK
 
 
-@dataclass(frozen=True, slots=True)
+@_light
 class _Message:
     """The shared shape of submit_sm and deliver_sm (4.4.1, 4.6.1). Times are "" or 16 characters."""
 

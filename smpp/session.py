@@ -24,7 +24,7 @@ from smpp.link import BindAs, Link
 from smpp.outgoing import Outgoing
 from smpp.pdu import Body, DataSm, DeliverSm, Pdu, ProtocolError, SubmitSm
 from smpp.statuses import Verdict
-from smpp.window import Answer, SubmitResult, Window
+from smpp.window import Answer, SubmitResult, Window, submit_result
 
 log = logging.getLogger(__name__)
 
@@ -111,11 +111,12 @@ class Session(asyncio.Protocol):
 
         Raises NotWritten when there is no room or no bind, InvalidField when SMPP cannot carry the message.
         """
-        if self._window.room <= 0:
+        window = self._window
+        if window.room <= 0:
             raise NotWritten(self._why_no_room())
         sequence = self._next_sequence()
         octets = codec.encode(message, sequence)
-        answer = self._window.add(sequence)
+        answer = window.add(sequence)
         self._outgoing.write(octets)
         return answer
 
@@ -213,34 +214,34 @@ class Session(asyncio.Protocol):
         try:
             for frame in self._framer.feed(data):
                 if frame.command == _SUBMIT_RESP:
-                    self._on_submit_resp(frame)
+                    self._on_submit_resp(frame)  # also at the end: what was answered is no unknown
+                elif self._transport.is_closing():
+                    return
                 elif frame.command & pdu.RESPONSE:
                     self._on_response(frame)
                 else:
                     self._on_request(frame)
-                if self._transport.is_closing():
-                    return
         except ProtocolError as error:
             self._say(pdu.GenericNack(), 0, error.status)
             self._end(f"the stream is lost: {error}")
 
     def _on_submit_resp(self, frame: Frame) -> None:
         # The id alone is read: what follows it, or lacks, must not turn an acceptance into an unknown.
-        message_id = frame.octets.partition(b"\0")[0].decode("latin-1")
-        self._answered(frame.sequence, frame.status, message_id)
+        _, status, sequence, octets = frame
+        message_id = octets.partition(b"\0")[0].decode("latin-1")
+        self._answered(sequence, status, message_id)
 
     def _answered(self, sequence: int, status: int, message_id: str) -> None:
-        if not self._window.knows(sequence):
-            log.warning("an answer to nothing: sequence %d, %s", sequence, statuses.name_of(status))
-            return
-        answer: Answer = SubmitResult(message_id, status)
+        answer: Answer = submit_result((message_id, status))
         if status != statuses.OK and (verdict := self._verdict(status)) is not Verdict.ACCEPTED:
             answer = Rejected(status, verdict)
-        if not self._window.answered(sequence, answer):
-            if self._on_late:
-                self._loop.call_soon(self._on_late, sequence, answer)
-        elif self.state is State.ENDING and not self._window and self._unbound_by_smsc:
-            self._end(self._reason)
+        if self._window.answered(sequence, answer):
+            if self._unbound_by_smsc and not self._window:
+                self._end(self._reason)
+        elif not self._window.was_late(sequence):
+            log.warning("an answer to nothing: sequence %d, %s", sequence, statuses.name_of(status))
+        elif self._on_late:
+            self._loop.call_soon(self._on_late, sequence, answer)
 
     def _on_response(self, frame: Frame) -> None:
         """A response that is not submit_sm_resp, or a generic_nack to anything of ours."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict, deque
 from collections.abc import Callable, Collection
+from functools import partial
 from typing import Final, NamedTuple
 
 from smpp.errors import NotWritten, Rejected, Unanswered
@@ -18,6 +19,9 @@ class SubmitResult(NamedTuple):
     message_id: str
     status: int
 
+
+#: `SubmitResult(…)` from a tuple of its values; the class itself takes twice as long, once for every answer.
+submit_result: Final[Callable[[tuple[str, int]], SubmitResult]] = partial(tuple.__new__, SubmitResult)
 
 Answer = SubmitResult | Rejected
 TakeBack = Callable[[Collection[int]], set[int]]
@@ -87,10 +91,9 @@ class Window:
         return sequence in self._pending or sequence in self._expired
 
     def answered(self, sequence: int, answer: Answer) -> bool:
-        """Hands the answer to whoever waits for it. False: nobody does any more, it is late."""
+        """Hands the answer to whoever waits for it. False: nobody does, or nobody does any more."""
         entry = self._pending.pop(sequence, None)
         if entry is None:
-            self._expired.pop(sequence, None)
             return False
         future = entry[0]
         if not future.done():  # its caller may have been cancelled
@@ -98,7 +101,15 @@ class Window:
                 future.set_exception(answer)
             else:
                 future.set_result(answer)
-        self._after_answer()
+        if self._waiters or self._idle:
+            self._after_answer()
+        return True
+
+    def was_late(self, sequence: int) -> bool:
+        """Is this the first answer to a message whose deadline has passed?"""
+        if sequence not in self._expired:
+            return False
+        del self._expired[sequence]
         return True
 
     def withdraw(self, reason: str) -> None:
