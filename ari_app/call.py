@@ -94,7 +94,7 @@ class AriCall:
         self._journal, self._media, self._clock = journal, media, clock
         self._kept: deque[str] = deque()
         self._over: CallEnded | None = None
-        self._created = self._gone = False
+        self._created = self._gone = self._hanging_up = self._refused = False
         self._hangup: Event | None = None
         self._prompts = 0
 
@@ -161,6 +161,7 @@ class AriCall:
         """End the call and wait until it is over. Harmless when it is, or when it was handed over."""
         if self._gone or self.handed_over or not self._created:
             return
+        self._hanging_up = True
         try:
             await self._ari.request("DELETE", "channels", self._dialling.channel)
             until = _now() + self._margin_s
@@ -169,6 +170,16 @@ class AriCall:
         except (CallEnded, AriError, AriAway):
             self._gone = True  # over already, or Asterisk is away: its TIMEOUT(absolute) or recover ends it
         self._note_end()
+
+    def end_refused(self, via: str) -> bool:
+        """R6: the subscriber refused advertising another way; what waits on the line raises CallEnded at once.
+
+        A key that came before is still honoured, a decision taken stands. False: it was told before.
+        """
+        told, self._refused = self._refused, True
+        if not told:
+            self._events.put_nowait({"type": "Refused", "via": via})
+        return not told
 
     # -- the channel
 
@@ -248,6 +259,8 @@ class AriCall:
             self._destroyed(event)
         elif kind == "Reconnected":
             return await self._reconcile()
+        elif kind == "Refused" and not self._hanging_up:
+            self._end(Outcome.REFUSED, f"R6: advertising was refused by {event['via']} during the call")
         return event
 
     async def _reconcile(self) -> Event:

@@ -19,6 +19,7 @@ from ari_app.claim import Claims, Place, claim
 from ari_app.lines import Lines, lines_of
 from ari_app.phone import Phone
 from ari_app.recover import recover
+from ari_app.refused import end_refused_calls, ended_with
 from runtime.app import App
 from runtime.logs import log
 from store.tx import PASSING
@@ -165,6 +166,8 @@ async def run(app: App, stopping: asyncio.Event) -> None:
         lines = lines_of(app.config.trunks, time.monotonic(), phone.with_agents)
         dialer = Dialer(app, phone, list(clients.values()), lines)
         app.says["dialer"] = dialer.says
+        refused = asyncio.create_task(end_refused_calls(app, phone), name="refused calls")
+        stack.push_async_callback(ended_with, refused)
         try:
             await dialer.dial(stopping)
         finally:

@@ -60,6 +60,7 @@ class Phone:
         self._busy: Counter[str] = Counter()
         self._agents: Counter[str] = Counter()
         self._freed = asyncio.Event()
+        self._calls: dict[str, AriCall] = {}
         self._leaving: set[asyncio.Task[None]] = set()
 
     def free(self, trunk: str) -> int:
@@ -100,9 +101,11 @@ class Phone:
         try:
             with ari.listen(attempt.id) as events:
                 call = AriCall(ari, events, dialling, journal, self._media, self._clock)
+                self._calls[attempt.id] = call
                 try:
                     yield call
                 finally:
+                    del self._calls[attempt.id]
                     handed_over = call.handed_over
                     await asyncio.shield(call.hang_up())
         finally:
@@ -110,6 +113,11 @@ class Phone:
                 self._watch(ari, attempt)
             else:
                 self._free_one(attempt.trunk)
+
+    def end_refused(self, call: str, via: str) -> bool:
+        """R6: end a call of ours, since its subscriber refused advertising `via` another way. False: none is up."""
+        held = self._calls.get(call)
+        return held is not None and held.end_refused(via)
 
     async def live_channels(self, nodes: Collection[str] | None = None) -> list[LiveChannel]:
         """Every channel of these nodes (None: of all), for recover. Raises AriAway when one does not answer."""

@@ -1,13 +1,15 @@
 """What holds for a number whatever the programme: its lock, and its refusal of advertising (R6, O21)."""
 
+from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select, update
+from sqlalchemy import or_, select, update
 
 from store import journal
-from store.schema import contacts, messages, numbers, triggers
+from store.prepared import Prepared
+from store.schema import calls, contacts, messages, numbers, triggers
 from store.times import us
-from store.tx import Tx, word
+from store.tx import Tx, word, words
 
 
 def lock(tx: Tx, *, number: str) -> None:
@@ -25,7 +27,8 @@ def refuse(tx: Tx, *, number: str, at: datetime, via: str, ref: str | None, by: 
     """R6: from this moment no more advertising; what is queued is withdrawn, the first refusal stands.
 
     `via`: key, sms, console or cli; `ref`: the call or message that carried it; `by`: who recorded it, for
-    the journal. Withdraws advertising messages and contacts that are still due, in this same transaction.
+    the journal. Withdraws advertising messages and contacts that are still due, in this same transaction;
+    calls that are up are ended by who makes them (`refused_while_called`), woken after the commit.
     True: it is the first refusal.
     """
     tx.insert_new(numbers, {"number": number})
@@ -43,8 +46,30 @@ def refuse(tx: Tx, *, number: str, at: datetime, via: str, ref: str | None, by: 
         .values(state="dropped", reason="R6: the subscriber refused advertising")
     )
     _withdraw_contacts(tx, number, us(at))
-    tx.wake("messages")
+    tx.wake("messages", "refusals")
     return first == 1
+
+
+@dataclass(frozen=True)
+class RefusedWhileCalled:
+    """An advertising call that is still up, to a number that refused by another way."""
+
+    id: str
+    via: str  #: key, sms, console or cli
+
+
+_REFUSED_WHILE_CALLED = Prepared(
+    select(calls.c.id, numbers.c.refused_via)
+    .select_from(calls.join(numbers, numbers.c.number == calls.c.number))
+    .where(calls.c.state.in_(words("dialing", "up")), calls.c.direction == "out")
+    .where(calls.c["class"] == "advertising", numbers.c.refused_at.is_not(None))
+    .where(or_(numbers.c.refused_ref.is_(None), numbers.c.refused_ref != calls.c.id))
+)
+
+
+def refused_while_called(tx: Tx) -> tuple[RefusedWhileCalled, ...]:
+    """R6: the advertising calls that must end now. Not the call whose own key refused: it says so and ends."""
+    return tuple(RefusedWhileCalled(row.id, row.refused_via) for row in tx.execute(_REFUSED_WHILE_CALLED))
 
 
 def _withdraw_contacts(tx: Tx, number: str, at: int) -> None:

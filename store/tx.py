@@ -14,7 +14,7 @@ from store.errors import CommitFailed
 from store.prepared import Prepared, Rows
 
 #: What a program can wait for; a writer says `tx.wake("messages")` and the sleepers look after the commit.
-Kind = Literal["triggers", "contacts", "registrations", "messages", "lists", "pauses"]
+Kind = Literal["triggers", "contacts", "registrations", "messages", "lists", "pauses", "refusals"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 #: What may go well a moment later: the database is away, locked or full.

@@ -143,3 +143,35 @@ async def test_a_hang_up_while_a_decision_is_committed_does_not_undo_it(tmp_path
         assert await ended(lambda: call.ask((), "1", timedelta(seconds=5))) is Outcome.NO_KEY
         await call.decide(Decision("refuse", "9"))
         assert await ended(lambda: call.say(LINE)) is Outcome.REFUSED
+
+
+async def test_a_refusal_by_another_way_ends_the_prompt_that_is_played(tmp_path: Path) -> None:
+    """R6: running calls end; told once, however often it is seen."""
+    async with call_over(tmp_path) as (fake, call):
+        await answered(fake, call)
+        saying = asyncio.create_task(ended(lambda: call.say(LINE)))
+        await fake.was_asked("POST", "/ari/channels/c1/play")
+        assert (call.end_refused("sms"), call.end_refused("sms")) == (True, False)
+        assert await saying is Outcome.REFUSED
+        await call.hang_up()
+        assert fake.asked[-1] == ("DELETE", "/ari/channels/c1")
+
+
+async def test_a_key_pressed_before_the_refusal_came_is_honoured(tmp_path: Path) -> None:
+    """DESIGN §1.1: a key once pressed is honoured; the call ends after it."""
+    async with call_over(tmp_path) as (fake, call):
+        await answered(fake, call)
+        await fake.send({"type": "ChannelDtmfReceived", "digit": "1", "channel": {"id": "c1"}})
+        assert await call.ask((), "1", timedelta(seconds=5)) == "1"
+        call.end_refused("cli")
+        await call.decide(Decision("register", "1", "C90N"))
+        assert await ended(lambda: call.say(LINE)) is Outcome.ACCEPTED
+
+
+async def test_a_phone_that_rings_stops_when_its_subscriber_refuses(tmp_path: Path) -> None:
+    """R6: not answered yet."""
+    async with call_over(tmp_path) as (fake, call):
+        dialling = asyncio.create_task(ended(call.dial))
+        await fake.was_asked("POST", "/ari/channels/create")
+        call.end_refused("sms")
+        assert await dialling is Outcome.REFUSED

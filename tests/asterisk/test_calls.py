@@ -132,6 +132,22 @@ async def test_a_flow_that_fails_still_hangs_up_and_frees_the_line(phone: Phone,
     assert await phone.live_channels() == []
 
 
+async def test_a_refusal_by_sms_hangs_up_while_the_prompt_is_spoken(phone: Phone, callee: Callee) -> None:
+    """R6: running calls end; the listener hears the minute-long prompt no further."""
+    refuses = attempt("0901000011")
+
+    async def sends_tc(leg: Leg) -> None:
+        await listens(leg)
+        await leg.hear()
+        assert phone.end_refused(refuses.id, "sms")
+
+    callee.behaves["0901000011"] = sends_tc
+    placed = await place(phone, refuses, ask_for_a_minute)
+    assert placed.outcome is Outcome.REFUSED
+    await (await callee.leg("0901000011")).wait_for("BYE")
+    assert not phone.end_refused(refuses.id, "sms")
+
+
 async def test_a_call_that_is_cancelled_is_hung_up(phone: Phone, callee: Callee) -> None:
     """A shutdown of the controller leaves nobody on a silent line."""
     callee.behaves["0901000011"] = answers(180)

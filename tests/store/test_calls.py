@@ -210,3 +210,21 @@ async def test_who_calls_back_stands_beside_the_campaigns_call(store: Store) -> 
     ]
     assert len((await store.read(_history)).history) == 1  # being called takes no slot
     assert await store.read(lambda tx: inbound.last_offer(tx, number=BINH)) is None
+
+
+async def test_a_refusal_by_sms_finds_the_call_that_is_up(store: Store) -> None:
+    """R6: running calls end; not the call whose own key refused, nor one that is over, nor another number's."""
+
+    def run(tx: Tx) -> None:
+        dialing(tx)
+        numbers.refuse(tx, number=BINH, at=NOW, via="sms", ref="mo-2")
+
+    await store.write(run)
+    assert await store.read(numbers.refused_while_called) == ()
+    woken = store.watch("refusals")
+    await store.write(lambda tx: numbers.refuse(tx, number=AN, at=NOW, via="sms", ref="mo-1"))
+    assert await woken.wait(30)
+    [found] = await store.read(numbers.refused_while_called)
+    assert (found.id, found.via) == ("call-1", "sms")
+    await store.write(lambda tx: end(tx, "call-1", Outcome.REFUSED))
+    assert await store.read(numbers.refused_while_called) == ()
