@@ -4,7 +4,7 @@ What is claimed is stored as `dialing` with its 24-hour slot taken; after the co
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import uuid4
 
@@ -127,7 +127,7 @@ def _put_off(tx: Tx, contact: contacts.Contact, answer: Answer, now: datetime) -
 def _speech(app: App, programme: Programme, known: Facts, event: Event | None, now: datetime) -> Speech:
     """What will be said: of the programme's offers those that are left for this subscriber."""
     catalogue, today = app.installation.catalogue, now.astimezone(VIETNAM).date()
-    offers = offers_of(programme, catalogue, replace(known, event=event), today)
+    offers = offers_of(programme, catalogue, known._replace(event=event), today)
     return Speech(catalogue, offers, {"subscriber": known.subscriber, "event": event})
 
 

@@ -6,7 +6,7 @@ as arrays. So the rules themselves decide here too; tests/runtime/test_dry_run.p
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, NamedTuple
 
@@ -70,7 +70,7 @@ class _Asked:
         )
         class_ = self.programme.campaign.class_
         return Question(
-            replace(usual, **known), self.programme, self.channel, class_, self.now, self.law, None
+            usual._replace(**known), self.programme, self.channel, class_, self.now, self.law, None
         )
 
     def by_text(self, column: str, says: Callable[[Subscriber], bool]) -> Mask:
@@ -87,7 +87,7 @@ def _known(column: str, text: str | None) -> Subscriber:
         value = frozenset(name for name in text.split(";") if name)
     if column == "activated_on" and text is not None:
         value = date.fromisoformat(text)
-    return replace(Subscriber(""), **{column: value})
+    return Subscriber("")._replace(**{column: value})
 
 
 #: Key of the audience -> the column of texts that it looks at. The others: below.
@@ -115,7 +115,7 @@ def _audience(asked: _Asked) -> Mask:
             balance = people.amounts("balance").astype(np.int64) - 1
             met &= (balance >= 0) & (balance >= written if key.endswith("least") else balance <= written)
         elif key == "vlr":
-            known = np.array([says(replace(Subscriber(""), vlr=seen)) for seen in (None, False, True)])
+            known = np.array([says(Subscriber("")._replace(vlr=seen)) for seen in (None, False, True)])
             met &= known[people.amounts("vlr")]
         elif key == "topup_at_least":
             met &= says(Subscriber(""))

@@ -164,7 +164,7 @@ class _Source:
 
 
 _SOURCES = {
-    "subscriber": _Source("subscriber", [field.name for field in fields(Subscriber)]),
+    "subscriber": _Source("subscriber", list(Subscriber._fields)),
     "event": _Source("event", [field.name for field in fields(Event)]),
 }
 

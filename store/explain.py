@@ -37,8 +37,7 @@ def known_at(
     found, doubts = _lists_at(tx, programme, at)
     known = facts.facts_for(tx, number=number, programme=programme, event=event, now=at, found=found)
     ended = _ended_later(tx, number, at)
-    then = replace(
-        known,
+    then = known._replace(
         history=tuple(_as_of(touch, ended) for touch in known.history if touch.at <= at),
         refused_at=_refused_at(tx, number, at, known.refused_at),
         called_before=_called_before(tx, number, programme, at),

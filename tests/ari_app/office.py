@@ -268,7 +268,7 @@ class Office:
 
 
 def subscriber(number: str = AN, **changes: Any) -> Subscriber:
-    return replace(sample.subscriber(**changes), number=number)
+    return sample.subscriber(**changes)._replace(number=number)
 
 
 def topup_programme(**changes: Any) -> Programme:

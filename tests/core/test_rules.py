@@ -283,7 +283,7 @@ def test_without_a_list_to_rely_on_all_advertising_stops(
 def test_what_a_person_must_mend_holds_lists_and_messages_and_refuses_a_topup() -> None:
     """R2, R15: a target or a message waits; the moment after a top-up passes, and the log names the rule."""
     for known in (facts(do_not_call=None), facts(history=("no touch",))):
-        topup, listed = ask(known).no, ask(replace(known, event=None)).no
+        topup, listed = ask(known).no, ask(known._replace(event=None)).no
         message = ask(known, channel="sms").no
         assert topup is not None
         assert listed is not None
@@ -317,7 +317,7 @@ def test_a_refusal_holds_for_calls_and_messages_of_every_programme() -> None:
         assert says_no(ask(known, channel=channel)) == ["R6"]
         assert says_no(ask(known, programme(name="other"), channel=channel)) == ["R6"]
     assert ask(known, channel="sms", class_="transactional").allowed
-    assert ask(replace(known, event=None), notice()).allowed
+    assert ask(known._replace(event=None), notice()).allowed
 
 
 @pytest.mark.parametrize(
@@ -431,7 +431,7 @@ def test_vip_internal_and_duty_numbers_get_no_advertising(flag: str) -> None:
     known = facts(subscriber=subscriber(flags=frozenset({flag})))
     for channel in ("voice", "sms"):
         assert says_no(ask(known, channel=channel)) == ["O3"]
-    listed = replace(known, event=None)
+    listed = known._replace(event=None)
     assert ask(listed, notice()).allowed
     assert says_no(ask(listed, notice(audience={"exclude_flags": [flag]}))) == ["O3"]
 
@@ -471,7 +471,7 @@ def test_a_programme_that_is_not_enabled_calls_nobody() -> None:
 def test_a_once_only_programme_calls_nobody_again() -> None:
     """B3: one call per subscriber."""
     known = facts(called_before=True)
-    assert says_no(ask(replace(known, event=None), notice())) == ["B3"]
+    assert says_no(ask(known._replace(event=None), notice())) == ["B3"]
     assert ask(known).allowed, "a top-up programme answers to each event"
 
 

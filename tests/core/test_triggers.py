@@ -1,6 +1,5 @@
 """O1, O19: which kinds of event are there, and does each reach the rules as what it is?"""
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import get_args
 
@@ -49,7 +48,7 @@ def test_every_event_has_a_freshness_limit_to_the_second(kind: TriggerKind, age:
 @pytest.mark.parametrize("kind", EVENTS)
 def test_what_a_person_must_mend_is_waited_for_unless_the_moment_passes(kind: TriggerKind) -> None:
     """R2: without a list nobody is called; a bill is due tomorrow as well, a top-up was just now."""
-    known = replace(facts(event=_event(kind)), do_not_call=None)
+    known = facts(event=_event(kind))._replace(do_not_call=None)
     answer = may_contact(known, programme(trigger={"kind": kind}), "voice", "advertising", TEN, LAW)
     assert answer.no is not None
     assert (answer.no.rule, answer.no.again is None) == ("R2", KINDS[kind].passes)

@@ -95,7 +95,7 @@ async def test_the_funnel_and_the_gate_agree_for_every_subscriber_and_rule(
     """Issue 3 item 9: the dry-run uses the same rules."""
     folder = tmp_path_factory.mktemp("funnel")
     some = st.lists(st.sampled_from(NUMBERS), unique=True, max_size=4)
-    base = {n: replace(data.draw(SUBSCRIBERS), number=n) for n in data.draw(some.filter(bool))}
+    base = {n: data.draw(SUBSCRIBERS)._replace(number=n) for n in data.draw(some.filter(bool))}
     channels = st.sampled_from(["voice", "sms", "both"])
     dnc = [{"number": n, "channel": data.draw(channels)} for n in data.draw(some.filter(bool))]
     called = [(n, data.draw(st.sampled_from([Outcome.NO_ANSWER, Outcome.NO_KEY]))) for n in data.draw(some)]
@@ -135,8 +135,7 @@ _BALANCES = (None, 0, 4_999, 5_000, 5_001)
 _MONTHS = (None, 29_999, 30_000, 30_001)
 _PERIODS = [(a, b, c) for a in _MONTHS for b in _MONTHS for c in _MONTHS]
 _BASE: list[Subscriber] = [
-    replace(
-        sample.subscriber(),
+    sample.subscriber()._replace(
         balance=balance,
         arpu=months,
         arpu_data=(months[2], months[1], months[0]),
@@ -240,7 +239,7 @@ async def test_a_long_vietnamese_text_costs_its_parts(tmp_path: Path) -> None:
     messages = {"missed": {"sender": "8989", "text": text}}
     programme = sample.programme(messages=messages, after={})
     async with open_store("sqlite:///mai.db", tmp_path) as store:
-        known = [facts.row_of(replace(sample.subscriber(), number=number)) for number in NUMBERS]
+        known = [facts.row_of(sample.subscriber()._replace(number=number)) for number in NUMBERS]
         dnc = lists.build(store.lists, "dnc", [{"number": NUMBERS[0], "channel": "voice"}])
         built = [lists.build(store.lists, "subscribers", known), dnc]
         at = datetime.fromisoformat("2026-11-24T07:00:00+07:00")

@@ -145,10 +145,10 @@ def bind(smsc: Smsc, **fields: Any) -> dict[str, Any]:
     return usual | {"response_s": 5, "alarm_after_s": 0} | fields
 
 
-def config(*binds: dict[str, Any]) -> Config:
+def config(*binds: dict[str, Any], **sections: Any) -> Config:
     granted = ({"name": name, "reference": "r"} for name in ("9090", "8989"))
     brand = {"name": "MOBIFONE.AI", "reference": "r", "kind": "brandname", "until": "2028-12-31"}
-    return small_config(smsc=binds, granted=(*granted, brand))
+    return small_config(smsc=binds, granted=(*granted, brand), **sections)
 
 
 def app_in(store: Store, installed: Config, folder: Path, now: datetime = TEN, **campaign: Any) -> App:
@@ -193,7 +193,7 @@ async def world(
 
 async def known_subscribers(store: Store, folder: Path, *those: str, now: datetime = TEN) -> None:
     """Subscribers who agreed to advertising, and a fresh, empty DoNotCall list: R2 and R3 say yes."""
-    rows = [facts.row_of(replace(sample_subscriber(), number=number)) for number in those]
+    rows = [facts.row_of(sample_subscriber()._replace(number=number)) for number in those]
     nobody = {"number": "+84999999999", "channel": "both"}
 
     def switch(tx: Tx) -> None:
