@@ -140,6 +140,7 @@ class ListFile:
         described = json.loads(bytes(self._bytes[-16 - length : -16]))
         self.rows: int = described["rows"]
         self._where: dict[str, Any] = described["where"]
+        self._arrays: dict[str, Codes] = {}
 
     @cached_property
     def numbers(self) -> memoryview:
@@ -156,8 +157,11 @@ class ListFile:
         """The same as a numpy array over the file."""
         import numpy as np
 
-        place = self._where[name]
-        return np.frombuffer(self._map, np.dtype(f"<u{place['width']}"), place["count"], place["at"])
+        if (found := self._arrays.get(name)) is None:
+            place = self._where[name]
+            found = np.frombuffer(self._map, np.dtype(f"<u{place['width']}"), place["count"], place["at"])
+            self._arrays[name] = found
+        return found
 
     def has_texts(self, name: str) -> bool:
         return f"{name}:texts" in self._where
@@ -190,6 +194,28 @@ class ListFile:
         return tuple(
             _amount(codes[place]) if texts is None else texts[codes[place]] for codes, texts in self._columns
         )
+
+    def places(self, digits: Numbers) -> NDArray[np.intp]:
+        """The row of each of these numbers; -1: not in the list. Numbers in ascending order are found sooner."""
+        import numpy as np
+
+        if not self.rows:
+            return np.full(len(digits), -1, np.intp)
+        known = self.array("number")
+        if len(digits) == len(known) and np.array_equal(digits, known):
+            return np.arange(len(known))
+        # of the width in which they are kept: else all of the known ones are widened first
+        wanted = digits.astype(known.dtype, copy=False)
+        place = known.searchsorted(wanted).clip(max=self.rows - 1)
+        return np.where(known[place] == digits, place, -1)
+
+    def rows_at(self, places: NDArray[np.intp]) -> Iterator[tuple[Any, ...]]:
+        """The rows of these places, one after the other, each as `row` gives it."""
+        cells: list[list[Any]] = []
+        for name, (_, texts) in zip(self.columns, self._columns, strict=True):
+            codes = self.array(name)[places].tolist()
+            cells.append([*map(_amount, codes)] if texts is None else [*map(texts.__getitem__, codes)])
+        return zip(*cells, strict=True) if cells else iter([()] * len(places))
 
 
 def _amount(code: int) -> int | None:

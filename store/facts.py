@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import bindparam, literal_column, select
@@ -182,26 +183,21 @@ def subscriber_of(number: str, row: tuple[Any, ...] | None) -> Subscriber | None
     """A row of the subscribers base."""
     if row is None:
         return None
-    named = dict(zip(lists.COLUMNS["subscribers"], row, strict=True))
-    plain = ("payment", "device", "region", "status", "segment", "tariff", "balance")
+    # in the order of `lists.COLUMNS`; made for every number that is asked about, so by place
+    (payment, device, region, status, vlr, segment, tariff, since, t1, t2, t3, d1, d2, d3, v1, v2, v3,
+     balance, packages, flags, consent) = row  # fmt: skip
     return Subscriber(
-        number=number,
-        vlr=None if named["vlr"] is None else bool(named["vlr"]),
-        activated_on=date.fromisoformat(named["activated_on"]) if named["activated_on"] else None,
-        arpu=(named["arpu_1"], named["arpu_2"], named["arpu_3"]),
-        arpu_data=(named["arpu_data_1"], named["arpu_data_2"], named["arpu_data_3"]),
-        arpu_voice=(named["arpu_voice_1"], named["arpu_voice_2"], named["arpu_voice_3"]),
-        packages=_set_of(named["packages"]),
-        flags=_set_of(named["flags"]),
-        consent=named["consent"] or None,
-        **{name: named[name] for name in plain},
-    )
+        number, payment, device, region, status, None if vlr is None else bool(vlr), segment, tariff,
+        date.fromisoformat(since) if since else None, (t1, t2, t3), (d1, d2, d3), (v1, v2, v3), balance,
+        _set_of(packages), _set_of(flags), consent or None,
+    )  # fmt: skip
 
 
 def _written(names: frozenset[str] | None) -> str | None:
     return None if names is None else ";".join(sorted(names))
 
 
+@lru_cache(maxsize=4096)
 def _set_of(written: str | None) -> frozenset[str] | None:
     """NULL is unknown, an empty text is known to be none."""
     return None if written is None else frozenset(name for name in written.split(";") if name)

@@ -197,7 +197,7 @@ def difference(folder: Path, before: str, after: str) -> Difference | None:
 
 def file_of(tx: Tx, version: InForce) -> ListFile:
     """A version's file, open: it never changes, so one is good for every thread and for ever. Raises OSError."""
-    path = str(tx.lists / version.file)
+    path = f"{tx.lists}/{version.file}"  # for every look-up; joining paths costs more than the look-up
     with _opening:
         found = _open.get(path)
         if found is None:

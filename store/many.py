@@ -1,20 +1,41 @@
-"""What is known about a batch of numbers at this moment? `store.facts.facts_for` for many in a few statements."""
+"""What is known about a batch of numbers at this moment? `store.facts.facts_for` for many, column by column.
+
+One statement for each table, one pass over each column of a list.
+"""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import select
+import numpy as np
+from sqlalchemy import bindparam, select
 
 from core.facts import Event, Facts
 from store import lists, settings
+from store.columns import digits_of
 from store.facts import blocked_channels, subscriber_of
+from store.prepared import Prepared, among
 from store.reach import touched
-from store.schema import contacts, numbers
+from store.schema import contacts
+from store.schema import numbers as known
 from store.times import moment
 from store.tx import Tx
 
 #: Numbers in one statement.
 BATCH = 500
+
+_REFUSED = Prepared(
+    select(known.c.number, known.c.refused_at).where(
+        among(known.c.number, "numbers"), known.c.refused_at.is_not(None)
+    )
+)
+_CALLED = Prepared(
+    select(contacts.c.number).where(
+        among(contacts.c.number, "numbers"),
+        contacts.c.programme == bindparam("programme"),
+        contacts.c.attempts > 0,
+    )
+)
 
 
 def facts_for_many(
@@ -31,33 +52,48 @@ def _batch(
     tx: Tx, batch: Sequence[str], programme: str, events: Mapping[str, Event], now: datetime
 ) -> list[Facts]:
     force = lists.in_force(tx, programme=programme)
-    base, dnc = force.get(("subscribers", "")), force.get(("dnc", ""))
-    excluding = [force.get(("exclusions", whose)) for whose in ("", programme)]
-    past = touched(tx, now=now, among=batch)
-    known = select(numbers.c.number, numbers.c.refused_at).where(numbers.c.number.in_(batch))
-    refused = {row.number: row.refused_at for row in tx.execute(known)}
-    tried = select(contacts.c.number).where(
-        contacts.c.number.in_(batch), contacts.c.programme == programme, contacts.c.attempts > 0
-    )
-    called = set(tx.execute(tried).scalars())
+    dnc = force.get(("dnc", ""))
+    wanted = _Wanted(tx, batch)
+    base = wanted.rows(force.get(("subscribers", "")))
+    blocked = wanted.rows(dnc)
+    excluded = wanted.rows(force.get(("exclusions", programme))) | wanted.rows(force.get(("exclusions", "")))
+    past = touched(tx, now=now, numbers=batch)
+    refused = {number: moment(at) for number, at in tx.execute(_REFUSED, {"numbers": batch})}
+    called = set(tx.execute(_CALLED, {"numbers": batch, "programme": programme}).scalars())
     paused = settings.paused_by(tx, programme=programme)
-    state = dnc.state if dnc else None
-    found = []
-    for number in batch:
-        rows = (lists.look_up(tx, each, number=number) for each in excluding)
-        why = next((row for row in rows if row is not None), None)
-        found.append(
-            Facts(
-                number=number,
-                subscriber=subscriber_of(number, lists.look_up(tx, base, number=number)),
-                history=past.get(number, ()),
-                refused_at=moment(refused.get(number)),
-                do_not_call=state,
-                on_do_not_call=blocked_channels(lists.look_up(tx, dnc, number=number)),
-                excluded=None if why is None else str(why[0] or "on the exclusion list"),
-                called_before=number in called,
-                paused=paused,
-                event=events.get(number),
-            )
+    state, nobody = dnc.state if dnc else None, blocked_channels(None)
+    return [
+        Facts(
+            number,
+            subscriber_of(number, base.get(number)),
+            past.get(number, ()),
+            refused.get(number),
+            state,
+            blocked_channels(blocked[number]) if number in blocked else nobody,
+            str(excluded[number][0] or "on the exclusion list") if number in excluded else None,
+            number in called,
+            paused,
+            events.get(number),
         )
-    return found
+        for number in batch
+    ]
+
+
+class _Wanted:
+    """The numbers of a batch, in the order of the lists."""
+
+    def __init__(self, tx: Tx, batch: Sequence[str]) -> None:
+        self._tx = tx
+        digits = {found: number for number in batch if (found := digits_of(number)) is not None}
+        self._digits = np.array(sorted(digits), np.uint32)
+        self._numbers = [digits[each] for each in self._digits.tolist()]
+
+    def rows(self, version: lists.InForce | None) -> dict[str, tuple[Any, ...]]:
+        """The rows of those that are on a list, as `lists.look_up` gives them."""
+        if version is None:
+            return {}
+        file = lists.file_of(self._tx, version)
+        places = file.places(self._digits)
+        here = np.flatnonzero(places >= 0)
+        found = (self._numbers[at] for at in here.tolist())
+        return dict(zip(found, file.rows_at(places[here]), strict=True))

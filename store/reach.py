@@ -6,10 +6,11 @@ The same rows that store/facts.py reads for one number.
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Select, select
+from sqlalchemy import bindparam, select
 
 from core.campaigns import Channel, Class
 from core.facts import Event, Programme, Touch
@@ -18,41 +19,50 @@ from core.outcomes import Outcome
 from store import lists, settings
 from store.columns import ListFile, digits_of, number_of
 from store.facts import FELT, HISTORY
+from store.prepared import Prepared, among
 from store.schema import calls, contacts, messages, numbers
 from store.times import moment, us
-from store.tx import Tx, words
+from store.tx import Tx, word, words
 
 Histories = dict[str, tuple[Touch, ...]]
 
 
-def touched(tx: Tx, *, now: datetime, among: Sequence[str] | None = None) -> Histories:
+_MADE = select(
+    calls.c.number,
+    calls.c.id,
+    calls.c["class"].label("class_"),
+    calls.c.programme,
+    calls.c.started_at,
+    calls.c.outcome,
+).where(calls.c.started_at > bindparam("since"), calls.c.direction == word("out"), calls.c.keeps_slot)
+_SENT = select(
+    messages.c.number, messages.c.id, messages.c["class"].label("class_"), messages.c.programme,
+    messages.c.sending_at,
+).where(messages.c.sending_at > bindparam("since"), messages.c.state.in_(words(*FELT)))  # fmt: skip
+_EVERY = Prepared(_MADE), Prepared(_SENT)
+_AMONG = (
+    Prepared(_MADE.where(among(calls.c.number, "numbers"))),
+    Prepared(_SENT.where(among(messages.c.number, "numbers"))),
+)
+
+
+def touched(tx: Tx, *, now: datetime, numbers: Sequence[str] | None = None) -> Histories:
     """Who felt a call or a message in the last 24 h (a little more), or may have; newest last.
 
-    `among`: only these numbers.
+    `numbers`: only these.
     """
-    since = us(now - HISTORY)
+    made, sent = _EVERY if numbers is None else _AMONG
+    asked = {"since": us(now - HISTORY), "numbers": numbers}
     found: defaultdict[str, list[Touch]] = defaultdict(list)
-    made: Select[Any] = select(
-        calls.c.number, calls.c.id, calls.c["class"], calls.c.programme, calls.c.started_at, calls.c.outcome
-    )
-    if among is not None:
-        made = made.where(calls.c.number.in_(among))
-    for row in tx.execute(
-        made.where(calls.c.started_at > since, calls.c.direction == "out", calls.c.keeps_slot)
-    ):
-        class_: Class = row._mapping["class"] or "advertising"
+    for row in tx.execute(made, asked):
+        class_: Class = row.class_ or "advertising"
         outcome = Outcome(row.outcome) if row.outcome else None
         touch = Touch("voice", class_, row.programme or "", moment(row.started_at), outcome, row.id)
         found[row.number].append(touch)
-    sent: Select[Any] = select(
-        messages.c.number, messages.c.id, messages.c["class"], messages.c.programme, messages.c.sending_at
-    ).where(messages.c.sending_at > since, messages.c.state.in_(words(*FELT)))
-    if among is not None:
-        sent = sent.where(messages.c.number.in_(among))
-    for row in tx.execute(sent):
-        touch = Touch("sms", row._mapping["class"], row.programme or "", moment(row.sending_at), None, row.id)
+    for row in tx.execute(sent, asked):
+        touch = Touch("sms", row.class_, row.programme or "", moment(row.sending_at), None, row.id)
         found[row.number].append(touch)
-    return {number: tuple(sorted(touches, key=lambda touch: touch.at)) for number, touches in found.items()}
+    return {number: tuple(sorted(touches, key=attrgetter("at"))) for number, touches in found.items()}
 
 
 def refusers(tx: Tx) -> list[str]:
@@ -108,7 +118,9 @@ def people_of(
     def texts_of(column: str) -> tuple[Any, Texts]:
         return codes_of(column), base.texts(column) if base else [None]
 
-    history = {int(_places(targets, [digits_of(n)])[0]): past for n, past in touched(tx, now=now).items()}
+    past = touched(tx, now=now)
+    felt = targets.places(np.array([digits_of(number) or 0 for number in past], np.uint32))
+    history = dict(zip(felt.tolist(), past.values(), strict=True))
     history.pop(-1, None)
     dnc, excluded = file_of("dnc"), np.zeros(len(digits), bool)
     for whose in ("", programme.name):
@@ -132,22 +144,13 @@ def people_of(
 
 def _places(file: ListFile | None, digits: Any) -> Any:
     """The row of each number in a list; -1: not on it."""
-    wanted = np.asarray(
-        [-1 if each is None else each for each in digits] if isinstance(digits, list) else digits
-    )
-    if file is None or not file.rows:
-        return np.full(len(wanted), -1)
-    known = file.array("number")
-    if wanted is known or (len(wanted) == len(known) and np.array_equal(wanted, known)):
-        return np.arange(len(known))
-    place = np.searchsorted(known, wanted).clip(max=len(known) - 1)
-    return np.where(known[place] == wanted, place, -1)
+    return np.full(len(digits), -1) if file is None else file.places(digits)
 
 
 def _listed(dnc: ListFile | None, digits: Any, channel: Channel) -> Any:
     if dnc is None:
         return np.zeros(len(digits), bool)
-    place = _places(dnc, digits)
+    place = dnc.places(digits)
     # as store/facts.py: a word that is not known means both
     blocks = np.array([text not in ("voice", "sms") or text == channel for text in dnc.texts("channel")])
     return (place >= 0) & blocks[dnc.array("channel")[place]] if dnc.rows else place >= 0
