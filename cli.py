@@ -218,7 +218,7 @@ def import_(
 
 @app.command()
 def log(
-    kind: Annotated[str, typer.Argument(help="calls, sms, registrations or triggers.")],
+    kind: Annotated[str, typer.Argument(help="calls, sms, registrations, received or triggers.")],
     number: Annotated[str | None, typer.Option("--number", help="Only this subscriber.")] = None,
     since: Annotated[str | None, typer.Option("--since", help="From: 2026-11-21T09:00, or 2h ago.")] = None,
     until: Annotated[str | None, typer.Option("--until", help="Before: like --since.")] = None,

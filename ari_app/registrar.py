@@ -12,11 +12,12 @@ from ari_app.ending import house_of
 from ari_app.until_stored import until_stored
 from core.after_call import EndedRegistration, NewMessage, after_registration
 from core.config import Registration as Settings
+from core.ordering import answered
 from hooks import KINDS
 from hooks.answers import Answer, Ask, Hook, NotKnown, Refused, Registered, Unclear
 from runtime.app import App
 from runtime.logs import log
-from store import contacts, facts, registrations, triggers
+from store import contacts, facts, received, registrations, triggers
 from store import settings as remembered
 from store.errors import StoreClosed
 from store.registrations import Registration
@@ -103,7 +104,7 @@ async def _answer(settings: Settings, hook: Hook, registration: Registration) ->
             registration.id,
             registration.number,
             registration.package,
-            registration.programme,
+            registration.programme or None,
             registration.at,
         )
     )
@@ -162,7 +163,7 @@ def _told(
 ) -> tuple[NewMessage, ...]:
     """The messages to the subscriber; none where the programme's file is gone, and its texts with it."""
     programme = app.programme_of(registration.programme, registration.version)
-    if programme is None:
+    if programme is None and registration.programme:
         logger.error("its programme is gone: nobody tells the subscriber", registration=registration.id)
         return ()
     contact = contacts.one(tx, contact=registration.contact) if registration.contact else None
@@ -175,4 +176,7 @@ def _told(
         subscriber=facts.subscriber(tx, number=registration.number),
         event=triggers.event_of(tx, id=contact.trigger) if contact and contact.trigger else None,
     )
+    if programme is None:  # ordered by SMS
+        sender = app.sender_to(received.sent_to(tx, id=registration.call) or "")
+        return (answered(ended, sender, app.installation.catalogue, app.config.texts, app.now()),)
     return after_registration(ended, programme, house_of(app), app.now())

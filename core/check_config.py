@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from core.config import Config
 from core.numbers import BadNumber, subscriber_number
+from core.refusal import folded, is_help, is_refusal
 from core.shape import covered
 from core.templates import BadTemplate, Offer, render
 from core.written import nearest
@@ -108,7 +109,7 @@ def _house(document: Document, config: Config) -> None:
         say(document, path, f'"{config.texts.advertising_label}" is not the label', "write [QC] or [AD] (R4)")
     if not config.texts.how_to_refuse.strip():
         say(document, ("texts", "how_to_refuse"), "is empty", "write how to refuse by SMS or call (R5)")
-    for name in ("not_registered", "unconfirmed"):
+    for name in ("registered", "not_registered", "unconfirmed"):
         try:
             render(getattr(config.texts, name), {"offer": _SAMPLE})
         except BadTemplate as error:
@@ -117,6 +118,15 @@ def _house(document: Document, config: Config) -> None:
                 ("texts", name),
                 f"cannot be filled in ({error})",
                 "write names like {{ offer.name }}",
+            )
+    for index, keyword in enumerate(config.registration.keywords if config.registration else ()):
+        if not folded(keyword) or is_refusal(keyword) or is_help(keyword):
+            at: Path = ("registration", "keywords", index)
+            say(
+                document,
+                at,
+                f'"{keyword}" orders nothing',
+                "write a word like DK; TC, STOP, HD say other things",
             )
     if config.limits.keep_logs < KEPT_AT_LEAST:
         wrong = "is too short: refusals are proved by the logs (R13)"

@@ -94,6 +94,8 @@ class Registration(Written):
     idempotent: bool = True
     lookup: bool = False
     concurrency: int = Field(default=10, ge=1, le=200)
+    #: An SMS of one of these and a package's code registers it; in any case, with or without marks. []: off.
+    keywords: tuple[str, ...] = ("DK", "DANG KY", "DK GOI", "DANG KY GOI")
 
 
 class StorePlace(Written):
@@ -162,6 +164,12 @@ class Texts(Written):
     refusal_sender: str = "8989"
     #: Answers TG, TRO GIUP, HELP, at most once a day; sent by refusal_sender.
     help: str = "MobiFone: soan TC gui 8989 de tu choi quang cao. Can ho tro, vui long goi 9090."
+    #: Answers an SMS that orders what is no package on sale.
+    not_on_sale: str = (
+        "MobiFone: khong co goi cuoc nay. Vui long soan DK va ma goi, vi du DK C90N. Ho tro: goi 9090."
+    )
+    #: Answers an order by SMS where the registration system has no words of its own.
+    registered: str = "MobiFone da dang ky goi cuoc {{ offer.name }} cho Quy khach. Xin cam on."
     not_registered: str = (
         "MobiFone rat tiec chua dang ky duoc goi cuoc {{ offer.name }} cho Quy khach. "
         "Neu can tu van them, vui long lien he 9090. Xin cam on."

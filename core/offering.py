@@ -44,7 +44,7 @@ def offers_of(programme: Programme, catalogue: Catalogue, known: Facts, today: d
             if (
                 package is not None
                 and free
-                and _sold(package, today)
+                and sold(package, today)
                 and (most is None or package.price <= most)
             ):
                 chosen[key] = code
@@ -52,7 +52,8 @@ def offers_of(programme: Programme, catalogue: Catalogue, known: Facts, today: d
     return chosen
 
 
-def _sold(package: Package, today: date) -> bool:
+def sold(package: Package, today: date) -> bool:
+    """Whether the package is on sale on this Vietnamese date."""
     begun = package.valid_from is None or package.valid_from <= today
     return begun and (package.valid_to is None or today <= package.valid_to)
 

@@ -17,16 +17,17 @@ _SPACES = re.compile(r"[\s.,;:!?'\"-]+")
 HELP_WORDS = ("tg", "tro giup", "hd", "huong dan", "help", "ho tro")
 
 
-def _folded(text: str) -> str:
+def folded(text: str) -> str:
+    """The words alone: no marks, small letters, single spaces."""
     return _SPACES.sub(" ", without_marks(plain(text)).casefold()).strip()
 
 
 def is_help(text: str) -> bool:
     """Whether a subscriber's SMS asks what can be asked."""
-    return _folded(text) in HELP_WORDS
+    return folded(text) in HELP_WORDS
 
 
 def is_refusal(text: str) -> bool:
     """Whether a subscriber's SMS refuses advertising. Doubt about a longer text is not a refusal."""
-    folded = _folded(text)
-    return folded in WORDS or any(folded.startswith(f"{word} ") for word in WORDS if len(word) > 2)
+    said = folded(text)
+    return said in WORDS or any(said.startswith(f"{word} ") for word in WORDS if len(word) > 2)

@@ -13,7 +13,7 @@ class Ask:
     id: str
     number: str
     package: str
-    programme: str
+    programme: str | None  #: None: ordered by SMS
     at: datetime
 
 

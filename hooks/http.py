@@ -1,7 +1,8 @@
 """How is a package registered over HTTP? The protocol of DESIGN.md §5.
 
 POST url with `Idempotency-Key`; 200 `{"status": "registered"}`, 200 or 4xx `{"status": "refused"}`; anything else,
-a 4xx that is not such JSON included, is unclear and is asked again with the same key.
+a 4xx that is not such JSON included, is unclear and is asked again with the same key. `programme` is null for what a
+subscriber ordered by SMS.
 """
 
 import json

@@ -10,6 +10,8 @@ from core.campaigns import Campaign
 from core.config import Config
 from core.facts import Law, Programme
 from core.packages import Catalogue
+from core.rules_of_law import granted
+from core.written import VIETNAM
 from runtime.clock import Clock
 from store import settings
 from store.database import Store
@@ -61,6 +63,12 @@ class App:
         """The programme as a call began with it, else as it is now; None: its file is gone."""
         earlier = self.earlier.get(version or "")
         return earlier if earlier is not None else self.installation.programmes.get(name)
+
+    def sender_to(self, short_code: str) -> str:
+        """Who answers an SMS that was sent to this short code: the code itself, where it is granted (R10)."""
+        today = self.now().astimezone(VIETNAM).date()
+        own = granted({short_code}, self.installation.law, today).allowed
+        return short_code if own else self.config.texts.refusal_sender
 
     def now(self) -> datetime:
         return self.clock.now()

@@ -7,14 +7,16 @@ from datetime import datetime, timedelta
 from core.after_call import NewMessage, refusal_confirmed
 from core.messages import finished
 from core.numbers import BadNumber, subscriber_number
+from core.ordering import Order, not_on_sale, order_of
 from core.refusal import is_help, is_refusal
+from core.written import VIETNAM
 from runtime.app import App
 from runtime.logs import log
 from smpp import statuses
 from smpp.pdu import TAG_USER_MESSAGE_REFERENCE, DataSm, DeliverSm, tlv
 from smpp.receipts import Receipt, State, id_forms, receipt_of
 from smpp.segments import Part, join, part_of
-from store import messages, numbers, parts, received
+from store import messages, numbers, parts, received, registrations
 from store.received import LongPart
 from store.tx import Tx
 
@@ -110,6 +112,22 @@ def _take_whole(
     elif is_help(text):
         messages.add(tx, _help(app, number, now), now=now)
         received.done(tx, id=stored)
+    elif (order := _order(app, text, now)) is not None:
+        if order.package is None:
+            told = not_on_sale(number, text, app.sender_to(to), app.config.texts, now)
+            messages.add(tx, told, now=now)
+        else:
+            registrations.add_order(tx, received=stored, number=number, package=order.package, now=now)
+            logger.info("registration by SMS", number=number, package=order.package)
+        received.done(tx, id=stored)
+
+
+def _order(app: App, text: str, now: datetime) -> Order | None:
+    """What the SMS orders, where there is a registration system to ask."""
+    settings = app.config.registration
+    if settings is None:
+        return None
+    return order_of(text, settings.keywords, app.installation.catalogue, now.astimezone(VIETNAM).date())
 
 
 def _refuse(tx: Tx, app: App, number: str, ref: str, now: datetime) -> None:

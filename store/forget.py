@@ -102,7 +102,11 @@ def _obligations(tx: Tx, number: str, now: datetime) -> dict[str, dict[str, str]
     orders = {row.id: row.call for row in _rows(tx, registrations, number)}
     keep: dict[str, dict[str, str]] = {
         "registrations": dict.fromkeys(orders, _ORDER),
-        "received": {row.id: _REFUSAL for row in _rows(tx, received, number) if row.id in proof},
+        "received": {
+            row.id: _REFUSAL if row.id in proof else _ORDER
+            for row in _rows(tx, received, number)
+            if row.id in proof or row.id in orders.values()
+        },
         "journal": {row.id: _REFUSAL for row in _rows(tx, journal, number) if row.did.startswith("refus")},
         "calls": {},
         "messages": {},

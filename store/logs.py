@@ -14,6 +14,7 @@ from sqlalchemy import Row, Select, select
 from store.schema import calls as calls_table
 from store.schema import message_parts
 from store.schema import messages as messages_table
+from store.schema import received as received_table
 from store.schema import registrations as registrations_table
 from store.schema import triggers as triggers_table
 from store.times import iso, us
@@ -120,7 +121,25 @@ def registrations(
 ) -> Iterator[Entry]:
     """Registrations decided in [since, until), in that order."""
     chosen = _chosen(registrations_table, "at", number, since, until, programme)
-    plain = ("id", "programme", "number", "package", "state", "reference", "reason")
+    plain = ("id", "number", "package", "state", "reference", "reason")
+    for row in _stream(tx, chosen):  # ordered by SMS: of no programme
+        own = {"programme": row.programme or None, "at": iso(row.at)}
+        yield {name: row._mapping[name] for name in plain} | own
+
+
+def received(
+    tx: Tx,
+    *,
+    number: str | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    programme: str | None = None,
+) -> Iterator[Entry]:
+    """SMS from subscribers in [since, until), in that order; `state` done: it was acted on. None is of a programme."""
+    if programme is not None:
+        return
+    chosen = _chosen(received_table, "at", number, since, until, None).where(received_table.c.kind == "mo")
+    plain = ("id", "number", "to", "text", "bind", "state")
     for row in _stream(tx, chosen):
         yield {name: row._mapping[name] for name in plain} | {"at": iso(row.at)}
 
@@ -131,6 +150,7 @@ KINDS: dict[str, Callable[..., Iterator[Entry]]] = {
     "calls": calls,
     "sms": sms,
     "registrations": registrations,
+    "received": received,
 }
 
 

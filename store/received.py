@@ -61,6 +61,12 @@ def add(
     return own if tx.insert_new(received, row | {"id": own}) else None
 
 
+def sent_to(tx: Tx, *, id: str) -> str | None:
+    """The short code that a received SMS was sent to; None: there is no such SMS any more."""
+    chosen = select(received.c.to).where(received.c.id == id)
+    return tx.execute(chosen).scalar_one_or_none()
+
+
 def new(tx: Tx, *, limit: int) -> tuple[Incoming, ...]:
     """SMS that nobody has acted on yet, the oldest first."""
     chosen = select(received).where(received.c.kind == "mo", received.c.state == "new")

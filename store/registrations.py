@@ -23,9 +23,9 @@ class Registration:
     """A registration that is to be asked for. `id` is the idempotency key."""
 
     id: str
-    call: str
+    call: str  #: what decided it: a call, or the SMS that ordered it
     contact: str | None
-    programme: str
+    programme: str  #: "": ordered by SMS, of no programme
     version: str
     number: str
     package: str
@@ -37,7 +37,7 @@ class Registration:
 
 
 def id_of(call_id: str) -> str:
-    """One call registers at most once: its registration is named after it."""
+    """One call, or one SMS, registers at most once: its registration is named after it."""
     return f"reg-{call_id}"
 
 
@@ -54,6 +54,24 @@ def add(tx: Tx, *, call_id: str, new: NewRegistration, now: datetime) -> bool:
         "number": row.number,
         "package": new.package,
         "offer": new.offer,
+        "state": "due",
+        "at": us(now),
+        "due_at": us(now),
+    }
+    tx.wake("registrations")
+    return tx.insert_new(registrations, values)
+
+
+def add_order(tx: Tx, *, received: str, number: str, package: str, now: datetime) -> bool:
+    """Write what a received SMS orders as due. False: this SMS has its registration already."""
+    values = {
+        "id": id_of(received),
+        "call": received,
+        "programme": "",
+        "version": "",
+        "number": number,
+        "package": package,
+        "offer": "",
         "state": "due",
         "at": us(now),
         "due_at": us(now),
