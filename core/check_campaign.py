@@ -115,6 +115,8 @@ def _windows(check: Check) -> None:
 
 
 def _overlap(one: Window, other: Window) -> bool:
+    if not one.days & other.days:
+        return False
     first, second = sorted((one, other), key=lambda window: window.start)
     return first.end is None or second.start < first.end
 

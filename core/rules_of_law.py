@@ -63,7 +63,8 @@ def hours(q: Question) -> Seen:
     moment = local.time().isoformat("seconds")
     end = next((end for start, end in spans if start <= q.now < end), None)
     if end is None:
-        return Seen(False, moment, limit, f"{moment} is outside {limit}.", _next_moment(q, q.now))
+        when = moment if spans else f"{local:%A} {moment}"
+        return Seen(False, moment, limit, f"{when} is outside {limit}.", _next_moment(q, q.now))
     if q.now >= end - margin_of(q.channel, q.law):
         reason = f"{moment} is too late: a call may ring {q.law.ring_s} s, and {limit} must not be left."
         return Seen(False, moment, limit, reason, _next_moment(q, q.now))

@@ -34,7 +34,7 @@ _NAMES: dict[Any, str] = {
     date: "a date like 2026-11-30",
     AwareDatetime: 'a moment with its offset, like "2026-11-30T09:00:00+07:00"',
     timedelta: 'a duration like "15m"',
-    Window: 'a window like "08:00-17:00"',
+    Window: 'a window like "08:00-17:00" or "mon-sat 08:00-17:00"',
 }
 #: A pattern of the models, by a part of it that no other has -> what would be right.
 _PATTERNS = (

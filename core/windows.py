@@ -1,11 +1,12 @@
 """When may it go out? Sums over the windows of a day: inside, until when, the next allowed moment (R8, R9).
 
-Windows are half-open in Vietnamese time: `08:00-17:00` holds 08:00:00 and not 17:00:00. A day that is closed
-(Tết) has no windows. `margin` shortens each window at its end: a call is not dialled when it could still be
-ringing after the end, so its margin is the ring limit.
+Windows are half-open in Vietnamese time: `08:00-17:00` holds 08:00:00 and not 17:00:00; `mon-sat 08:00-17:00`
+holds nothing of a Sunday. A day that is closed (Tết) has no windows. `margin` shortens each window at its end: a
+call is not dialled when it could still be ringing after the end, so its margin is the ring limit.
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from functools import lru_cache
 
@@ -20,15 +21,15 @@ SEARCH_DAYS = 30
 
 @lru_cache(maxsize=1024)
 def merged(windows: Windows) -> Windows:
-    """The same times of day, sorted, those that touch or overlap made one: 08-12 and 12-17 end at 17."""
+    """The same times, sorted, those of the same days that touch or overlap made one: 08-12 and 12-17 end at 17."""
     out: list[Window] = []
-    for window in sorted(windows, key=lambda w: w.start):
+    for window in sorted(windows, key=lambda w: (sorted(w.days), w.start)):
         last = out[-1] if out else None
-        if last is None or (last.end is not None and window.start > last.end):
+        if last is None or last.days != window.days or (last.end is not None and window.start > last.end):
             out.append(window)
         elif last.end is not None and (window.end is None or window.end > last.end):
-            out[-1] = Window(last.start, window.end)
-    return tuple(out)
+            out[-1] = replace(last, end=window.end)
+    return tuple(sorted(out, key=lambda w: w.start))
 
 
 @lru_cache(maxsize=1024)
@@ -39,8 +40,9 @@ def clipped(windows: Windows, law: Window) -> Windows:
         start = max(window.start, law.start)
         ends = [end for end in (window.end, law.end) if end is not None]
         end = min(ends) if ends else None
-        if end is None or start < end:
-            out.append(Window(start, end))
+        days = window.days & law.days
+        if days and (end is None or start < end):
+            out.append(Window(start, end, days))
     return tuple(out)
 
 
@@ -48,18 +50,20 @@ def clipped(windows: Windows, law: Window) -> Windows:
 def spans(windows: Windows, day: date) -> tuple[tuple[datetime, datetime], ...]:
     """The windows of one Vietnamese day as moments, [start, end), in order."""
     midnight = datetime.combine(day + timedelta(days=1), datetime.min.time(), VIETNAM)
+    weekday = day.weekday()
+    that_day = tuple(Window(w.start, w.end) for w in windows if weekday in w.days)
     return tuple(
         (
             datetime.combine(day, window.start, VIETNAM),
             midnight if window.end is None else datetime.combine(day, window.end, VIETNAM),
         )
-        for window in merged(windows)
+        for window in merged(that_day)
     )
 
 
 @lru_cache(maxsize=1024)
 def spans_and_words(windows: Windows, day: date) -> tuple[tuple[tuple[datetime, datetime], ...], str]:
-    """The windows of one day, and how they read: `10:00-12:00, 15:30-17:30`."""
+    """The windows of one day, and how they all read: `10:00-12:00, mon-fri 15:30-17:30`."""
     return spans(windows, day), ", ".join(map(str, windows)) or "no window at all"
 
 

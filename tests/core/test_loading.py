@@ -125,7 +125,11 @@ def test_a_good_campaign_is_a_programme_named_after_its_file() -> None:
         # hours (R8)
         ("windows:", 'windows:\n  messages: ["20:00-24:01"]', '8: windows.messages[0]: "20:00-24:01" ends after midnight, the last end is 24:00'),
         ("windows:", 'windows:\n  messages: ["20:00-24:00"]', '8: windows.messages[0]: "20:00-24:00" is outside the hours of advertising messages (R8), stay inside "08:00-22:00"'),
-        ("08:00-11:00", "8:00-11:00", '8: windows.calls[0]: "8:00-11:00" is not a window, write start and end: "08:00-17:00"'),
+        ("08:00-11:00", "8:00-11:00", '8: windows.calls[0]: "8:00-11:00" is not a window, write start and end: "08:00-17:00", or days before them: "mon-sat 08:00-17:00"'),
+        ("08:00-11:00", "mon-set 08:00-11:00", '8: windows.calls[0]: "set" is not a weekday, did you mean "sat"?'),
+        ("08:00-11:00", "T2 08:00-11:00", '8: windows.calls[0]: "T2" is not a weekday, write mon tue wed thu fri sat sun, as mon-sat or mon,wed'),
+        ("08:00-11:00", "sat,sun 10:00-14:00", '8: windows.calls[1]: "13:00-17:00" overlaps another window, write windows that do not overlap'),
+        ("08:00-11:00", "sun 07:00-11:00", '8: windows.calls[0]: "sun 07:00-11:00" is outside the hours of advertising calls (R8), stay inside "08:00-17:00"'),
         ("08:00-11:00", "11:00-08:00", '8: windows.calls[0]: "11:00-08:00" ends before it starts, write two windows for one that crosses midnight'),
         ("08:00-11:00", "08:00-13:01", '8: windows.calls[1]: "13:00-17:00" overlaps another window, write windows that do not overlap'),
         ("13:00-17:00", "13:00-17:30", '8: windows.calls[1]: "13:00-17:30" is outside the hours of advertising calls (R8), stay inside "08:00-17:00"'),

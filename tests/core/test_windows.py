@@ -50,6 +50,43 @@ def test_a_window_until_midnight_swallows_those_after_its_start() -> None:
 
 
 @pytest.mark.parametrize(
+    ("written", "days", "reads"),
+    [
+        ("mon-sat 08:00-11:30", {0, 1, 2, 3, 4, 5}, "mon-sat 08:00-11:30"),
+        ("mon,wed,fri 08:00-11:30", {0, 2, 4}, "mon,wed,fri 08:00-11:30"),
+        ("Sat-Mon 08:00-11:30", {5, 6, 0}, "mon,sat-sun 08:00-11:30"),
+        ("mon-wed, sun 08:00-11:30", {0, 1, 2, 6}, "mon-wed,sun 08:00-11:30"),
+        ("mon-sun 08:00-11:30", set(range(7)), "08:00-11:30"),
+        ("sun 08:00-24:00", {6}, "sun 08:00-24:00"),
+    ],
+)
+def test_a_window_may_name_its_days(written: str, days: set[int], reads: str) -> None:
+    """Issue 3, item 7: weekdays; as it reads it can be written again."""
+    assert window(written).days == days
+    assert str(window(written)) == reads
+    assert window(reads) == window(written)
+
+
+def test_a_day_that_a_window_does_not_name_has_none_of_it() -> None:
+    """R8: 2026-11-22 is a Sunday, 2026-11-23 a Monday; Saturday's afternoon is free too."""
+    week = of("mon-sat 08:00-11:30", "mon-fri 13:30-17:00")
+    assert w.spans(week, date(2026, 11, 22)) == ()
+    assert len(w.spans(week, date(2026, 11, 23))) == 2
+    saturday, monday = date(2026, 11, 21), date(2026, 11, 23)
+    assert w.inside(week, at("11:29:29", saturday), RING)
+    assert not w.inside(week, at("14:00:00", saturday))
+    assert w.next_allowed(week, at("11:29:30", saturday), margin=RING) == at("08:00:00", monday)
+    assert w.end_of_window(week, at("16:59:59", monday)) == at("17:00:00", monday)
+
+
+def test_windows_of_different_days_end_together_on_the_days_they_share() -> None:
+    """R8: on a Monday 08-12 and 12-17 are one window; on a Saturday there is the morning only."""
+    both = of("mon-sat 08:00-12:00", "mon-fri 12:00-17:00")
+    assert w.inside(both, at("11:59:59", date(2026, 11, 23)), RING)
+    assert not w.inside(both, at("11:59:59", date(2026, 11, 21)), RING)
+
+
+@pytest.mark.parametrize(
     ("own", "left"),
     [
         (("07:00-18:00",), ("08:00-17:00",)),
@@ -57,6 +94,7 @@ def test_a_window_until_midnight_swallows_those_after_its_start() -> None:
         (("17:00-20:00",), ()),
         (("16:00-24:00",), ("16:00-17:00",)),
         (("00:00-08:00",), ()),
+        (("sat 07:00-18:00",), ("sat 08:00-17:00",)),
     ],
 )
 def test_a_programme_may_be_stricter_and_never_looser(own: tuple[str, ...], left: tuple[str, ...]) -> None:
@@ -120,8 +158,9 @@ def _windows(draw: st.DrawFn) -> w.Windows:
     out = []
     for _ in range(draw(st.integers(0, 4))):
         start, end = draw(_times), draw(st.none() | _times)
+        days = draw(st.frozensets(st.integers(0, 6), min_size=1))
         if end is None or start < end:
-            out.append(Window(start, end))
+            out.append(Window(start, end, days))
     return tuple(out)
 
 

@@ -35,6 +35,13 @@ def test_several_windows_have_each_their_last_moment() -> None:
     ]
 
 
+def test_a_day_of_the_week_without_a_window_has_no_calls() -> None:
+    """Issue 3, item 7: weekdays; Saturday 21 to Monday 23 November 2026."""
+    windows = {"calls": ["mon-sat 08:00-11:30", "mon-fri 13:30-17:00"]}
+    week = calendar(programme(windows=windows), LAW, date(2026, 11, 21), 3)
+    assert [(each["weekday"], len(each["calls"])) for each in week] == [("Sat", 1), ("Sun", 0), ("Mon", 2)]
+
+
 def test_days_of_rest_have_no_windows_and_say_why() -> None:
     """R9: Tết of 2027, and an extra day of the installation."""
     law = replace(LAW, extra_tet_days=(date(2027, 2, 8),))
