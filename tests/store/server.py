@@ -1,5 +1,6 @@
 """Where do the tests get a PostgreSQL from? A server of their own, in a scratch folder, on a unix socket."""
 
+import itertools
 import os
 import pwd
 import shutil
@@ -12,6 +13,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import asyncpg
+
+_numbers = itertools.count(1)
 _ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -81,3 +85,19 @@ def _started(command: list[Any], folder: Path, user: dict[str, object]) -> Itera
         finally:
             server.send_signal(signal.SIGQUIT)
             reading.join()
+
+
+async def new_database(address: str) -> str:
+    """A new, empty database on a running server; its address."""
+    name = f"mai_{next(_numbers)}"
+    await execute(address.format(name="postgres"), f"CREATE DATABASE {name}")
+    return address.format(name=name)
+
+
+async def execute(url: str, statements: str) -> None:
+    """Run SQL, beside whatever store is open there."""
+    connection = await asyncpg.connect(url)
+    try:
+        await connection.execute(statements)
+    finally:
+        await connection.close()
