@@ -1,21 +1,23 @@
 """How does one bind drain the outbox? Marks ahead, writes as fast as window and rate allow, records the answers.
 
 Three loops on one bind: `mark` keeps at most one window of messages marked and committed ahead; `write` hands
-them to the session in order; `record` writes what the SMSC said, many answers in one transaction.
+them to the session in order; `record` writes what the SMSC said, many answers in one transaction. What was
+said is written before the next marks, in the same commit where it can be: so never more than two windows of
+messages stand as sending, and a crash leaves no more than these unknown.
 """
 
 import asyncio
 from collections import OrderedDict, deque
+from collections.abc import Callable
 from datetime import timedelta
 from functools import lru_cache, partial
 
 from core.config import Bind
 from runtime.app import App
 from runtime.logs import log
-from smpp.addresses import Address, address
 from smpp.errors import NotWritten, Rejected, Unanswered
 from smpp.flow import Flow
-from smpp.outbox import Marked, mark_next, validity
+from smpp.outbox import Marked, mark_next, validity_s
 from smpp.pdu import TAG_USER_MESSAGE_REFERENCE, InvalidField, SubmitSm
 from smpp.receipts import id_forms, plain_id
 from smpp.segments import Segment
@@ -27,6 +29,7 @@ from smpp.window import SubmitResult
 from store import messages, parts
 from store.messages import Message, Route
 from store.parts import Answer
+from store.times import us
 from store.tx import Tx
 
 logger = log("sms")
@@ -39,13 +42,16 @@ _AGAIN_THROTTLED = timedelta(seconds=1)
 _LATE_REMEMBERED = 10_000
 _WANT_RECEIPT = 1
 
-#: Which part an answer is about: message, part, parts of the message, when the message was written.
+#: One burst is written at one moment of the decision clock (seconds).
+_MOMENT_S = 0.001
+
+#: Which part an answer is about: message, part, parts of the message.
 _Part = tuple[Message, int, int]
 
 
-@lru_cache(maxsize=64)
-def _sender(text: str) -> Address:
-    return address(text)
+@lru_cache(maxsize=4096)
+def _validity_period(seconds: int) -> str:
+    return relative_time(timedelta(seconds=seconds))
 
 
 class Drain:
@@ -57,6 +63,7 @@ class Drain:
         self.flow = flow
         self.session: Session | None = None
         self._route = route
+        self._loop = asyncio.get_running_loop()
         self._ready: deque[Marked] = deque()
         self._ahead = 0  # parts in _ready
         self._said: list[Answer] = []
@@ -67,6 +74,7 @@ class Drain:
         self._have = asyncio.Event()
         self._news = asyncio.Event()
         self._ended = False
+        self._moment = (float("-inf"), 0)
 
     # --- the session comes and goes ----------------------------------------------------------------------
 
@@ -118,10 +126,7 @@ class Drain:
                 self._room.clear()
                 await self._room.wait()
             else:
-                work = partial(
-                    mark_next, app=self.app, bind=self.bind, route=self._route, room=room, now=self.app.now()
-                )
-                marked, looked_at = await self.app.store.write(work)
+                marked, looked_at = await self._mark(room)
                 self._ready.extend(marked)
                 self._ahead += sum(each.parts for each in marked)
                 self._have.set()
@@ -129,6 +134,17 @@ class Drain:
                     self._give_back(0)
                 elif not looked_at:
                     await watch.wait(1.0)
+
+    async def _mark(self, room: int) -> tuple[list[Marked], int]:
+        """Mark the next, after what was said until now: in one commit, unless the writer is quicker than we."""
+        mark = partial(
+            mark_next, app=self.app, bind=self.bind, route=self._route, room=room, now=self.app.now()
+        )
+        record = self._news_as_job()
+        if record is None:
+            return await self.app.store.write(mark)
+        _, marked = await asyncio.gather(self.app.store.write(record), self.app.store.write(mark))
+        return marked
 
     def _give_back(self, keep: int) -> None:
         """Marked messages beyond `keep` parts are due again."""
@@ -169,11 +185,12 @@ class Drain:
         """Write the segments of one message; what could not be written is due again."""
         message, of = marked.message, marked.segments[-1].total
         for place, segment in enumerate(marked.segments):
-            await self._pace(segment.parts)
+            if (wait_s := self.flow.take_or_wait(segment.parts, self._loop.time())) > 0:
+                await self._pace(segment.parts, wait_s)
             if session.room <= 0:
                 await session.until_room()
             try:
-                answer = session.send(self._pdu(message, segment))
+                answer = session.send(self._pdu(marked, segment))
             except NotWritten:
                 self._not_written(marked, place)
                 return
@@ -183,17 +200,23 @@ class Drain:
                 return
             answer.add_done_callback(partial(self._answered, message, segment.number, of))
 
-    async def _pace(self, count: int) -> None:
-        loop = asyncio.get_running_loop()
-        while (wait_s := self.flow.wait(count, loop.time())) > 0:  # noqa: ASYNC110 - a rate, not an event
+    async def _pace(self, count: int, wait_s: float) -> None:
+        while wait_s > 0:
             await asyncio.sleep(wait_s)
-        self.flow.take(count, loop.time())
+            wait_s = self.flow.take_or_wait(count, self._loop.time())
 
-    def _pdu(self, message: Message, segment: Segment) -> SubmitSm:
-        left = validity(message, self.app.now())
-        if left is None:
+    def _now_us(self) -> int:
+        """The decision time, read again after a millisecond."""
+        clock = self._loop.time()
+        if clock - self._moment[0] > _MOMENT_S:
+            self._moment = clock, us(self.app.now())
+        return self._moment[1]
+
+    def _pdu(self, marked: Marked, segment: Segment) -> SubmitSm:
+        message, source, to = marked.message, marked.source, marked.to
+        left_s = validity_s(message, self._now_us())
+        if left_s < 1:
             raise NotWritten("its validity has ended")
-        source, to = _sender(message.sender), address(message.number)
         reference = parts.reference_of(message.id, segment.number).to_bytes(2, "big")
         return SubmitSm(
             source.digits,
@@ -206,7 +229,7 @@ class Drain:
             segment.esm_class,
             segment.data_coding,
             _WANT_RECEIPT,
-            relative_time(left),
+            _validity_period(left_s),
             tlvs=((TAG_USER_MESSAGE_REFERENCE, reference), *segment.tlvs),
         )
 
@@ -264,12 +287,18 @@ class Drain:
         while True:
             await self._news.wait()
             self._news.clear()
-            while self._said or self._unwritten:
-                said, self._said = self._said, []
-                unwritten, self._unwritten = self._unwritten, []
-                await self.app.store.write(partial(self._record, said=said, unwritten=unwritten))
+            while (job := self._news_as_job()) is not None:
+                await self.app.store.write(job)
             if self._ended:
                 return
+
+    def _news_as_job(self) -> Callable[[Tx], None] | None:
+        """What there is to record, from now on this job's; None: nothing."""
+        if not self._said and not self._unwritten:
+            return None
+        said, self._said = self._said, []
+        unwritten, self._unwritten = self._unwritten, []
+        return partial(self._record, said=said, unwritten=unwritten)
 
     def _record(
         self, tx: Tx, *, said: list[Answer], unwritten: list[tuple[str, tuple[int, ...] | None]]

@@ -47,6 +47,13 @@ class Flow:
         self._advance(now)
         self._tokens -= parts
 
+    def take_or_wait(self, parts: int, now: float) -> float:
+        """`take` if `wait` says 0. Returns what it says."""
+        wait_s = self.wait(parts, now)
+        if wait_s <= 0:
+            self._tokens -= parts
+        return wait_s
+
     def throttled(self, now: float) -> None:
         """The SMSC said that we are too fast. A window full of such answers is one complaint."""
         self._advance(now)

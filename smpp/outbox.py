@@ -4,38 +4,44 @@ What is marked here is committed before its bytes leave; what the gate holds bac
 the rule that said so.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import datetime, timedelta
+from functools import lru_cache
+from typing import NamedTuple
 
 from core.config import Bind
 from core.facts import Facts
 from core.sending import Sending, may_send
 from runtime.app import App
-from smpp.addresses import address
+from smpp.addresses import Address, address
 from smpp.segments import Method, Segment, TooLong, split
 from smpp.text import NotText
-from store import facts, messages, numbers, settings
+from store import messages, numbers, settings
+from store.many import facts_for_many
 from store.messages import Mark, Message, Route
+from store.times import us
 from store.tx import Tx
 
 #: Messages looked at in one transaction.
 MOST_AT_ONCE = 200
 #: What the SMSC is asked to keep trying, at most; the same bounds our own tries of what has no end.
 LONGEST_VALIDITY = timedelta(days=3)
-#: A relative validity_period counts in seconds.
-_SHORTEST_VALIDITY = timedelta(seconds=1)
+_LONGEST_US = LONGEST_VALIDITY // timedelta(microseconds=1)
+_SECOND_US = 1_000_000
+
+_address = lru_cache(maxsize=64)(address)
+#: Many messages have the same text, and those in one part all have reference 0.
+_split = lru_cache(maxsize=512)(split)
 
 
-@dataclass(frozen=True, slots=True)
-class Marked:
+class Marked(NamedTuple):
     """A message that is stored as sending; its segments may leave."""
 
     message: Message
     segments: tuple[Segment, ...]
-
-    @property
-    def parts(self) -> int:
-        return sum(segment.parts for segment in self.segments)
+    parts: int  #: what the segments count for in the rate
+    source: Address
+    to: Address
 
 
 def mark_next(
@@ -48,6 +54,8 @@ def mark_next(
     held = tuple(sorted(pause.programme for pause in settings.paused(tx)))
     limit = min(MOST_AT_ONCE, max(room, 1))
     found = messages.due(tx, now=now, limit=limit, programmes_held=held, route=route)
+    gate = _Gate(tx, app, now, found)
+    method = Method(bind.segmentation)
     marked: list[Marked] = []
     marks: list[Mark] = []
     numbers_taken: set[str] = set()
@@ -56,57 +64,84 @@ def mark_next(
             break
         if message.number in numbers_taken:  # order within a destination: the next one after this one
             continue
-        if not _passes(tx, app, message, now):
+        if not gate.passes(message):
             continue
-        cut = _cut(tx, message, bind)
+        cut = _cut(tx, message, method)
         if cut is None:
             continue
-        segments, reference = cut
-        left = tuple(segment for segment in segments if segment.number not in message.sent_parts)
-        marks.append(Mark(message.id, len(segments), tuple(segment.number for segment in left), reference))
-        marked.append(Marked(message, left))
+        left, mark = cut
+        marks.append(mark)
+        marked.append(left)
         numbers_taken.add(message.number)
-        room -= marked[-1].parts
+        room -= left.parts
     messages.mark_all(tx, marks, bind=bind.name, at=now)
     return marked, len(found)
 
 
-def _passes(tx: Tx, app: App, message: Message, now: datetime) -> bool:
-    """Ask the gate; what it holds back is put off or dropped."""
-    if validity(message, now) is None:
-        messages.drop(tx, id=message.id, reason="O8: Its validity has ended.")
+class _Gate:
+    """The gate for the messages of one transaction: what is the same for several is asked once."""
+
+    def __init__(self, tx: Tx, app: App, now: datetime, found: Sequence[Message]) -> None:
+        self._tx = tx
+        self._app = app
+        self._now = now
+        self._now_us = us(now)
+        self._found = found
+        self._granted: dict[str, Sending] = {}
+        self._facts: dict[tuple[str, str], Facts] | None = None
+
+    def passes(self, message: Message) -> bool:
+        """What is held back is put off or dropped."""
+        if validity_s(message, self._now_us) < 1:
+            messages.drop(self._tx, id=message.id, reason="O8: Its validity has ended.")
+            return False
+        said = self._transactional(message) if message.class_ == "transactional" else self._other(message)
+        if said.do == "send":
+            return True
+        if said.do == "wait" and said.again is not None:
+            messages.postpone(self._tx, id=message.id, due_at=said.again)
+        else:
+            messages.drop(self._tx, id=message.id, reason=f"{said.rule}: {said.reason}")
         return False
-    numbers.lock(tx, number=message.number)
-    gate = _gate(tx, app, message, now)
-    if gate.do == "send":
-        return True
-    if gate.do == "wait" and gate.again is not None:
-        messages.postpone(tx, id=message.id, due_at=gate.again)
-    else:
-        messages.drop(tx, id=message.id, reason=f"{gate.rule}: {gate.reason}")
-    return False
+
+    def _transactional(self, message: Message) -> Sending:
+        """Bound by R10 only: what is known of the number is not asked, and the sender's grant once."""
+        said = self._granted.get(message.sender)
+        if said is None:
+            said = self._ask(message, Facts(message.number, None))
+            self._granted[message.sender] = said
+        return said
+
+    def _other(self, message: Message) -> Sending:
+        if self._facts is None:
+            self._facts = self._read()
+        return self._ask(message, self._facts[message.programme or "", message.number])
+
+    def _ask(self, message: Message, known: Facts) -> Sending:
+        programme = self._app.installation.programmes.get(message.programme or "")
+        until, law = message.valid_until, self._app.installation.law
+        return may_send(known, programme, message.class_, message.sender, until, self._now, law)
+
+    def _read(self) -> dict[tuple[str, str], Facts]:
+        """What is known of all their numbers, each locked first. Nothing that is due counts against itself."""
+        wanted: dict[str, dict[str, None]] = {}
+        for message in self._found:
+            if message.class_ != "transactional":
+                wanted.setdefault(message.programme or "", {})[message.number] = None
+        for number in sorted({number for each in wanted.values() for number in each}):
+            numbers.lock(self._tx, number=number)
+        known = {}
+        for programme, each in wanted.items():
+            facts = facts_for_many(self._tx, numbers=[*each], programme=programme, events={}, now=self._now)
+            known.update({(programme, fact.number): fact for fact in facts})
+        return known
 
 
-def _gate(tx: Tx, app: App, message: Message, now: datetime) -> Sending:
-    programme = app.installation.programmes.get(message.programme or "")
-    if message.class_ == "transactional":  # bound by R10 only: what is known of the number is not asked
-        known = Facts(message.number, None)
-    else:
-        known = facts.facts_for(
-            tx, number=message.number, programme=message.programme or "", now=now, message=message.id
-        )
-    return may_send(
-        known, programme, message.class_, message.sender, message.valid_until, now, app.installation.law
-    )
-
-
-def _cut(tx: Tx, message: Message, bind: Bind) -> tuple[tuple[Segment, ...], int | None] | None:
-    """The segments of a message and their reference; one that no SMS can carry is dropped."""
-    method = Method(bind.segmentation)
+def _cut(tx: Tx, message: Message, method: Method) -> tuple[Marked, Mark] | None:
+    """What is left to send of a message, and its mark; one that no SMS can carry is dropped."""
     try:
-        address(message.sender)
-        address(message.number)
-        segments = split(message.text, reference=message.reference or 0, method=method)
+        source, to = _address(message.sender), address(message.number)
+        segments = _split(message.text, reference=message.reference or 0, method=method)
         reference = message.reference
         if len(segments) > 1 and reference is None:
             reference = messages.next_reference(tx, source=message.sender, destination=message.number)
@@ -114,11 +149,15 @@ def _cut(tx: Tx, message: Message, bind: Bind) -> tuple[tuple[Segment, ...], int
     except (NotText, TooLong, ValueError) as error:
         messages.drop(tx, id=message.id, reason=f"no SMS can carry it: {error}")
         return None
-    return segments, reference
+    total = len(segments)
+    if message.sent_parts:
+        segments = tuple(segment for segment in segments if segment.number not in message.sent_parts)
+    new = tuple([segment.number for segment in segments])
+    parts = sum([segment.parts for segment in segments])
+    return Marked(message, segments, parts, source, to), Mark(message.id, total, new, reference)
 
 
-def validity(message: Message, now: datetime) -> timedelta | None:
-    """How long the SMSC may try: to the end of the message's validity, at most 3 days. None: it has ended."""
-    end = message.valid_until or message.at + LONGEST_VALIDITY
-    left = end - now
-    return None if left < _SHORTEST_VALIDITY else min(left, LONGEST_VALIDITY)
+def validity_s(message: Message, now_us: int) -> int:
+    """How many seconds the SMSC may try: to the end of the message's validity, at most 3 days. Below 1: it has ended."""
+    end_us = message.valid_until_us or message.at_us + _LONGEST_US
+    return min(end_us - now_us, _LONGEST_US) // _SECOND_US

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import and_, bindparam, delete, exists, func, literal, not_, or_, select, true, update
 
@@ -18,6 +18,7 @@ from core.after_call import NewMessage
 from core.campaigns import Class
 from store import receipts
 from store.part_state import derive, due_when_answered, remove
+from store.prepared import Prepared, among
 from store.schema import message_parts, messages, part_references
 from store.times import moment, us, us_or_none
 from store.tx import Tx, word, words
@@ -26,9 +27,8 @@ from store.tx import Tx, word, words
 SETTLED = ("accepted", "delivered", "failed", "unknown", "dropped")
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
-    """A message as the gateway sees it."""
+class Message(NamedTuple):
+    """A message as the gateway sees it, in the order of _COLUMNS. Moments are microseconds, as stored."""
 
     id: str
     key: str
@@ -40,14 +40,26 @@ class Message:
     sender: str
     text: str
     state: str
-    at: datetime
-    due_at: datetime
-    valid_until: datetime | None
+    at_us: int
+    due_us: int
+    valid_until_us: int | None
     tries: int  #: times handed to an SMSC so far
     parts: int | None
     bind: str | None
-    sent_parts: frozenset[int] = frozenset()  #: of an earlier try, perhaps felt: not to be sent again
     reference: int | None = None  #: of its parts, once it has one
+    sent_parts: frozenset[int] = frozenset()  #: of an earlier try, perhaps felt: not to be sent again
+
+    @property
+    def at(self) -> datetime:
+        return moment(self.at_us)
+
+    @property
+    def due_at(self) -> datetime:
+        return moment(self.due_us)
+
+    @property
+    def valid_until(self) -> datetime | None:
+        return moment(self.valid_until_us)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,8 +133,8 @@ _OVERTAKES = exists().where(
 
 
 @lru_cache(maxsize=256)
-def _due(route: Route, programmes_held: tuple[str, ...]) -> Any:
-    """The statement: built once for each, for building costs more than running."""
+def _due(route: Route, programmes_held: tuple[str, ...], looking: bool) -> Prepared:
+    """The statement. Rows that another program has taken are passed over, unless one is just `looking`."""
     chosen = select(*(messages.c[name] for name in _COLUMNS)).where(
         messages.c.state == word("due"), messages.c.due_at <= bindparam("now"), ~_WAITS, ~_OVERTAKES
     )
@@ -132,13 +144,14 @@ def _due(route: Route, programmes_held: tuple[str, ...]) -> Any:
         advertising = messages.c["class"] == "advertising"
         held = advertising if "*" in programmes_held else and_(advertising, _of(programmes_held))
         chosen = chosen.where(~held)
-    return chosen.order_by(messages.c.due_at, messages.c.at, messages.c.id).limit(bindparam("most"))
+    chosen = chosen.order_by(messages.c.due_at, messages.c.at, messages.c.id).limit(bindparam("most"))
+    return Prepared(chosen if looking else chosen.with_for_update(skip_locked=True, of=messages))
 
 
 def _taken_by(route: Route) -> Any:
     mine: list[Any] = [true()]
     if route.senders:
-        mine.append(messages.c.sender.in_(route.senders))
+        mine.append(or_(*(messages.c.sender == sender for sender in route.senders)))
     if route.programmes:
         mine.append(_of(route.programmes))
     return and_(*mine, *(not_(_taken_by(better)) for better in route.but))
@@ -159,21 +172,26 @@ def due(
     each and answers with mark_sending, postpone or drop in this transaction.
     """
     wanted = {"now": us(now), "soon": us(now + _SOON), "most": limit}
-    rows = tx.take(_due(route, programmes_held), wanted, of=messages).all()
+    rows = tx.execute(_due(route, programmes_held, tx.reading), wanted).all()
     sent = _sent_parts(tx, [row.id for row in rows if row.parts is not None])
-    return tuple(_message(row, sent.get(row.id, frozenset())) for row in rows)
+    none: frozenset[int] = frozenset()
+    return tuple([Message._make((*row, sent.get(row.id, none))) for row in rows])
 
 
 def _of(programmes: tuple[str, ...]) -> Any:
-    return func.coalesce(messages.c.programme, "").in_(programmes)
+    return or_(*(func.coalesce(messages.c.programme, "") == programme for programme in programmes))
+
+
+_PARTS_OF = Prepared(
+    select(message_parts.c.message, message_parts.c.part).where(among(message_parts.c.message, "ids"))
+)
 
 
 def _sent_parts(tx: Tx, ids: list[str]) -> dict[str, frozenset[int]]:
     """Parts that were written before: accepted, or of a fate unknown. What is to be sent again has no row."""
     if not ids:
         return {}
-    chosen = select(message_parts.c.message, message_parts.c.part).where(message_parts.c.message.in_(ids))
-    rows = tx.execute(chosen)
+    rows = tx.execute(_PARTS_OF, {"ids": ids})
     found: dict[str, set[int]] = {}
     for row in rows:
         found.setdefault(row.message, set()).add(row.part)
@@ -202,9 +220,10 @@ def mark_sending(tx: Tx, *, id: str, parts: int, bind: str, at: datetime) -> boo
     return True
 
 
-_ALONE = (
+# `b_` names what is bound: a column's own name would be taken for a value to set.
+_ALONE = Prepared(
     update(messages)
-    .where(messages.c.id.in_(bindparam("b_ids", expanding=True)))
+    .where(among(messages.c.id, "b_ids"))
     .values(
         state=word("sending"),
         sending_at=bindparam("b_at"),
@@ -213,13 +232,15 @@ _ALONE = (
         tries=messages.c.tries + 1,
     )
 )
-_THEIR_PARTS = message_parts.insert().from_select(
-    ["message", "part", "state", "bind", "at"],
-    select(messages.c.id, literal(1), word("sending"), messages.c.bind, messages.c.sending_at).where(
-        messages.c.id.in_(bindparam("b_ids", expanding=True))
-    ),
+_THEIR_PARTS = Prepared(
+    message_parts.insert().from_select(
+        ["message", "part", "state", "bind", "at"],
+        select(messages.c.id, literal(1), word("sending"), messages.c.bind, messages.c.sending_at).where(
+            among(messages.c.id, "b_ids")
+        ),
+    )
 )
-_MARK = (
+_MARK = Prepared(
     update(messages)
     .where(messages.c.id == bindparam("b_id"), messages.c.state == word("due"))
     .values(
@@ -231,6 +252,9 @@ _MARK = (
         tries=messages.c.tries + 1,
     )
 )
+
+
+_NEW_PART = Prepared(message_parts.insert(), ("message", "part", "state", "bind", "at"))
 
 
 def mark_all(tx: Tx, marks: Sequence[Mark], *, bind: str, at: datetime) -> None:
@@ -252,7 +276,7 @@ def mark_all(tx: Tx, marks: Sequence[Mark], *, bind: str, at: datetime) -> None:
         for part in m.new
     ]
     if rows:
-        tx.execute(message_parts.insert(), rows)
+        tx.execute(_NEW_PART, rows)
 
 
 def next_reference(tx: Tx, *, source: str, destination: str) -> int:
@@ -361,11 +385,3 @@ _COLUMNS = (
     "id", "key", "programme", "class", "kind", "policy", "number", "sender", "text", "state", "at", "due_at",
     "valid_until", "tries", "parts", "bind", "reference",
 )  # fmt: skip
-
-
-def _message(row: Sequence[Any], sent: frozenset[int]) -> Message:
-    """By position: by name costs more than the query."""
-    at, due_at, valid_until, tries, parts, bind, reference = row[10:]
-    times = moment(at), moment(due_at), moment(valid_until)
-    fields = (*row[:10], *times, tries, parts, bind, sent, reference)
-    return Message(*fields)

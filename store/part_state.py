@@ -2,11 +2,13 @@
 
 from collections.abc import Iterable
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Literal
 from zlib import crc32
 
 from sqlalchemy import bindparam, delete, select, update
 
+from store.prepared import Prepared
 from store.schema import message_parts, messages
 from store.times import us
 from store.tx import Tx, word, words
@@ -29,23 +31,33 @@ def reference_of(message: str, part: int) -> int:
     return crc32(f"{message}/{part}".encode()) & 0xFFFF
 
 
-# Built once: building a statement costs more than running it.
-_STATES = select(message_parts.c.state).where(message_parts.c.message == bindparam("message"))
-_WHOLE = (
-    select(messages.c.state, messages.c.parts, messages.c.accepted_at)
+_STATES = Prepared(select(message_parts.c.state).where(message_parts.c.message == bindparam("message")))
+_WHOLE = Prepared(
+    select(messages.c.state, messages.c.parts, messages.c.accepted_at, messages.c.tries)
     .where(messages.c.id == bindparam("message"))
     .with_for_update()
 )
 
 
-def set_part(tx: Tx, message: str, part: int, values: dict[str, Any], before: tuple[str, ...]) -> bool:
-    """Change a part that is in one of the states `before`. False: it is not."""
+@lru_cache(maxsize=64)
+def _change_part(names: tuple[str, ...], before: tuple[str, ...]) -> Prepared:
     which = (
-        message_parts.c.message == message,
-        message_parts.c.part == part,
+        message_parts.c.message == bindparam("b_message"),
+        message_parts.c.part == bindparam("b_part"),
         message_parts.c.state.in_(words(*before)),
     )
-    return tx.execute(update(message_parts).where(*which).values(values)).rowcount == 1
+    return Prepared(update(message_parts).where(*which), (*names,))
+
+
+@lru_cache(maxsize=64)
+def _change(names: tuple[str, ...]) -> Prepared:
+    return Prepared(update(messages).where(messages.c.id == bindparam("b_message")), (*names,))
+
+
+def set_part(tx: Tx, message: str, part: int, values: dict[str, Any], before: tuple[str, ...]) -> bool:
+    """Change a part that is in one of the states `before`. False: it is not."""
+    change = _change_part(tuple(values), before)
+    return tx.execute(change, {**values, "b_message": message, "b_part": part}).rowcount == 1
 
 
 def states_of(tx: Tx, message: str) -> list[str]:
@@ -69,7 +81,7 @@ def derive(tx: Tx, message: str, at: datetime, reason: str | None = None) -> Par
         values |= {"reason": reason}
     if row.state in ("due", "dropped"):  # a part is missing and will be sent again: only its parts changed
         return state
-    tx.execute(update(messages).where(messages.c.id == message).values(values))
+    tx.execute(_change(tuple(values)), {**values, "b_message": message})
     if state == "sending":
         due_when_answered(tx, message)
     else:
@@ -77,14 +89,25 @@ def derive(tx: Tx, message: str, at: datetime, reason: str | None = None) -> Par
     return state
 
 
+_FORGET_ALL = Prepared(
+    delete(message_parts).where(
+        message_parts.c.message == bindparam("message"), message_parts.c.state == word("sending")
+    )
+)
+_FORGET = Prepared(
+    delete(message_parts).where(
+        message_parts.c.message == bindparam("message"),
+        message_parts.c.part == bindparam("part"),
+        message_parts.c.state == word("sending"),
+    )
+)
+
+
 def remove(tx: Tx, message: str, parts: Iterable[int] | None = None) -> int:
     """Forget parts that are `sending` (None: all such) and never were taken: they will be sent again."""
-    gone = delete(message_parts).where(
-        message_parts.c.message == message, message_parts.c.state == word("sending")
-    )
-    if parts is not None:
-        gone = gone.where(message_parts.c.part.in_(list(parts)))
-    return tx.execute(gone).rowcount
+    if parts is None:
+        return tx.execute(_FORGET_ALL, {"message": message}).rowcount
+    return sum(tx.execute(_FORGET, {"message": message, "part": part}).rowcount for part in parts)
 
 
 def due_when_answered(tx: Tx, message: str) -> None:
@@ -95,10 +118,8 @@ def due_when_answered(tx: Tx, message: str) -> None:
     states = states_of(tx, message)
     if "sending" in states:
         return
-    row = tx.execute(
-        select(messages.c.state, messages.c.parts, messages.c.tries).where(messages.c.id == message)
-    ).one()
+    row = tx.execute(_WHOLE, {"message": message}).one()
     if row.state == "sending" and len(states) < (row.parts or 1):
         again = {"state": "due", "tries": row.tries if states else row.tries - 1}
-        tx.execute(update(messages).where(messages.c.id == message).values(again))
+        tx.execute(_change(tuple(again)), {**again, "b_message": message})
         tx.wake("messages")

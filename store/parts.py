@@ -1,14 +1,14 @@
 """What did the SMSC say to each part of a message? Its answers, one by one or many in one transaction."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Literal, NamedTuple
 
-from sqlalchemy import bindparam, exists, func, select, update
+from sqlalchemy import bindparam, exists, func, literal_column, select, update
 
 from store import receipts
 from store.part_state import PartState, derive, due_when_answered, reference_of, remove, set_part, whole
+from store.prepared import Prepared, among, pairs
 from store.receipts import Receipt, receipt
 from store.schema import message_parts, messages
 from store.times import us
@@ -29,8 +29,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """What became of one part that was written."""
 
     message: str
@@ -43,26 +42,26 @@ class Answer:
     due_at: datetime | None = None  #: of postponed: when to try again
 
 
-# Built once: building a statement costs more than running it. `b_` names what is bound: a column's own name
-# would be taken for a value to set.
-_ACCEPT = (
+# `b_` names what is bound: a column's own name would be taken for a value to set.
+_IDS = pairs("b_ids")  #: the SMSC's id by the message's
+_ACCEPT = Prepared(
     update(message_parts)
     .where(
-        message_parts.c.message == bindparam("b_message"),
-        message_parts.c.part == bindparam("b_part"),
+        message_parts.c.message == _IDS.c.key,
+        message_parts.c.part == literal_column("1"),
         message_parts.c.state.in_(words("sending", "unknown")),
     )
-    .values(state=word("accepted"), smsc_id=bindparam("b_smsc_id"), at=bindparam("b_at"))
+    .values(state=word("accepted"), smsc_id=_IDS.c.value, at=bindparam("b_at"))
 )
 #: Only those whose one part really was accepted by the statement before.
-_ACCEPT_WHOLE = (
+_ACCEPT_WHOLE = Prepared(
     update(messages)
     .where(
-        messages.c.id.in_(bindparam("b_ids", expanding=True)),
+        among(messages.c.id, "b_ids"),
         messages.c.state.in_(words("sending", "unknown")),
         exists().where(
             message_parts.c.message == messages.c.id,
-            message_parts.c.part == 1,
+            message_parts.c.part == literal_column("1"),
             message_parts.c.state == word("accepted"),
         ),
     )
@@ -72,17 +71,16 @@ _ACCEPT_WHOLE = (
         reason=None,
     )
 )
+_NUMBER = Prepared(select(messages.c.number).where(messages.c.id == bindparam("message")))
 
 
 def answered(tx: Tx, answers: Sequence[Answer], *, at: datetime) -> None:
     """Take what the SMSC said to many parts, in order. Receipts that came before it are applied."""
     alone = [each for each in answers if each.said == "accepted" and each.of == 1]
     if alone:
-        rows: list[dict[str, Any]] = [
-            {"b_message": a.message, "b_part": a.part, "b_smsc_id": a.smsc_id, "b_at": us(at)} for a in alone
-        ]
-        tx.execute(_ACCEPT, rows)
-        tx.execute(_ACCEPT_WHOLE, {"b_ids": [each.message for each in alone], "b_at": us(at)})
+        given = {each.message: each.smsc_id for each in alone}
+        tx.execute(_ACCEPT, {"b_ids": given, "b_at": us(at)})
+        tx.execute(_ACCEPT_WHOLE, {"b_ids": [*given], "b_at": us(at)})
         tx.wake("messages")
         ids = {form: each for each in alone for form in (each.smsc_id, *each.forms)}
         for each in {ids[form].message: ids[form] for form in receipts.waiting(tx, list(ids))}.values():
@@ -138,7 +136,7 @@ def unknown(tx: Tx, *, message: str, part: int, reason: str, at: datetime) -> Pa
 def _settled(tx: Tx, message: str, at: datetime, reason: str | None = None) -> PartState:
     state = derive(tx, message, at, reason)
     if state == "unknown":
-        number = tx.execute(select(messages.c.number).where(messages.c.id == message)).scalar_one()
+        number = tx.execute(_NUMBER, {"message": message}).scalar_one()
         if message in receipts.prove(tx, number=number, at=at):
             state = derive(tx, message, at)
     return state

@@ -14,10 +14,21 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from keyword import iskeyword
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ARRAY, ColumnElement, Connection, Dialect, Text, TypeDecorator, bindparam
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    Connection,
+    Dialect,
+    TableValuedAlias,
+    Text,
+    TypeDecorator,
+    bindparam,
+    column,
+)
 from sqlalchemy.exc import DBAPIError, MultipleResultsFound, NoResultFound
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
 
 if TYPE_CHECKING:
     from sqlalchemy import Executable
@@ -110,6 +121,8 @@ class _Compiled:
     def __init__(self, statement: Executable, keys: Sequence[str], dialect: Dialect) -> None:
         made = statement.compile(dialect=dialect, column_keys=list(keys) or None)  # type: ignore[attr-defined]
         assert isinstance(made, SQLCompiler)
+        if made.post_compile_params:
+            raise TypeError("a list is bound with `among`: the text of a prepared statement does not change")
         self.sql = made.string
         self._names: list[str] = list(made.positiontup or ())
         self._written = {n: v for n, v in made.params.items() if not made.binds[n].required and n not in keys}
@@ -199,3 +212,41 @@ def _each_of_array(element: _Each, compiler: Any, **kw: Any) -> str:
 def among(column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
     """`column IN` the texts that are bound under this name as one list: the statement's text stays the same."""
     return column.op("IN", is_comparison=True)(_Each(name))
+
+
+class _Mapping(TypeDecorator[Mapping[str, str]]):
+    """Texts by text as one value."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> Any:
+        return json.dumps(value)
+
+
+class _Pairs(FunctionElement[Any]):
+    """The members of a mapping that is bound as one value, as rows."""
+
+    inherit_cache = False
+
+    def __init__(self, name: str) -> None:
+        super().__init__(bindparam(name, type_=_Mapping(), required=True))
+
+
+@compiles(_Pairs, "sqlite")
+def _pairs_of_json(element: _Pairs, compiler: Any, **kw: Any) -> str:
+    return f"json_each({compiler.process(element.clauses, **kw)})"
+
+
+@compiles(_Pairs, "postgresql")
+def _pairs_of_cast(element: _Pairs, compiler: Any, **kw: Any) -> str:
+    return f"json_each_text(CAST({compiler.process(element.clauses, **kw)} AS JSON))"
+
+
+def pairs(name: str) -> TableValuedAlias:
+    """The mapping of texts that is bound under this name, as a table of columns `key` and `value`.
+
+    One statement then changes many rows, each with its own value: a step of the driver for each costs as
+    much as the row, and a turn of the interpreter's lock besides.
+    """
+    return _Pairs(name).table_valued(column("key", Text), column("value", Text), name=name)

@@ -12,6 +12,7 @@ from typing import Any, Literal
 from sqlalchemy import bindparam, select, update
 
 from store.part_state import derive, reference_of, set_part
+from store.prepared import Prepared, among
 from store.schema import message_parts, messages, received
 from store.times import us
 from store.tx import Tx, word, words
@@ -23,10 +24,10 @@ _CLOCK_STEP = timedelta(minutes=5)
 _STEP_US = _CLOCK_STEP // timedelta(microseconds=1)
 
 _UNMATCHED = (received.c.kind == word("receipt"), received.c.state == word("unmatched"))
-_OF_IDS = received.c.smsc_id.in_(bindparam("forms", expanding=True))
-_WAITING = select(received.c.smsc_id).where(*_UNMATCHED, _OF_IDS)
+_OF_IDS = among(received.c.smsc_id, "forms")
+_WAITING = Prepared(select(received.c.smsc_id).where(*_UNMATCHED, _OF_IDS))
 #: An id that the SMSC uses again after a restart must not find an old receipt: hence number and time.
-_EARLY = (
+_EARLY = Prepared(
     select(received.c.id, received.c.status)
     .where(
         *_UNMATCHED,
@@ -40,17 +41,17 @@ _EARLY = (
     .order_by(received.c.at)
 )  # fmt: skip
 _OF_NUMBER = message_parts.join(messages, messages.c.id == message_parts.c.message)
-_NAMED = (
+_NAMED = Prepared(
     select(message_parts.c.message, message_parts.c.part)
     .select_from(_OF_NUMBER)
     .where(
-        message_parts.c.smsc_id.in_(bindparam("forms", expanding=True)),
+        among(message_parts.c.smsc_id, "forms"),
         messages.c.number == bindparam("number"),
     )
     .order_by(message_parts.c.at.desc())
     .limit(1)
 )
-_OPEN = (
+_OPEN = Prepared(
     select(message_parts.c.message, message_parts.c.part, message_parts.c.state, messages.c.sender)
     .add_columns(messages.c.sending_at)
     .select_from(_OF_NUMBER)
@@ -61,7 +62,7 @@ _OPEN = (
     )
     .order_by(messages.c.sending_at, message_parts.c.part)
 )
-_KEPT = (
+_KEPT = Prepared(
     select(received.c.id, received.c.to, received.c.status, received.c.reference)
     .where(*_UNMATCHED, received.c.number == bindparam("number"), received.c.at >= bindparam("since"))
     .order_by(received.c.at)
@@ -93,7 +94,7 @@ def receipt(
     row |= {"at": us(at), "state": "unmatched", "smsc_id": smsc_ids[0] if smsc_ids else None}
     if not tx.insert_new(received, row | {"status": state, "reference": reference}):
         return None
-    found = tx.execute(_NAMED, {"forms": list(smsc_ids), "number": number}).first() if smsc_ids else None
+    found = tx.execute(_NAMED, {"forms": smsc_ids, "number": number}).first() if smsc_ids else None
     if found is not None:
         _apply(tx, id, found.message, found.part, state, at)
         derive(tx, found.message, at)
@@ -106,20 +107,23 @@ def receipt(
 
 def waiting(tx: Tx, ids: Sequence[str]) -> tuple[str, ...]:
     """Which of these ids have a receipt that came before its response."""
-    return tuple(tx.execute(_WAITING, {"forms": list(ids)}).scalars())
+    return tuple(tx.execute(_WAITING, {"forms": ids}).scalars())
 
 
 def apply_early(tx: Tx, message: str, part: int, ids: tuple[str, ...], at: datetime) -> None:
     """Apply the receipts that came before the response which gave the part its id."""
-    for row in tx.execute(_EARLY, {"forms": list(ids), "message": message}).all():
+    for row in tx.execute(_EARLY, {"forms": ids, "message": message}):
         _apply(tx, row.id, message, part, row.status, at)
+
+
+_DONE = Prepared(update(received).where(received.c.id == bindparam("b_id")).values(state=word("done")))
 
 
 def _apply(tx: Tx, receipt: str, message: str, part: int, state: str | None, at: datetime) -> None:
     set_part(tx, message, part, {"state": "accepted"}, ("sending", "unknown"))
     if state is not None:
         set_part(tx, message, part, {"state": state, "at": us(at)}, ("accepted",))
-    tx.execute(update(received).where(received.c.id == receipt).values(state="done"))
+    tx.execute(_DONE, {"b_id": receipt})
 
 
 @dataclass(frozen=True, slots=True)
