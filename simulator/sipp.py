@@ -1,7 +1,7 @@
 """Who answers thousands of calls cheaply? SIPp: answers every call, presses one key, waits for the BYE.
 
-For load and benchmarks; its record is SIPp's own counts. Whoever calls it sets `strictrtp=no`: the digits come
-from a recording, with a sequence of their own.
+For load and benchmarks; its record is SIPp's own log: when an INVITE came, and for whom. Whoever calls it sets
+`strictrtp=no`: the digits come from a recording, with a sequence of their own.
 """
 
 import asyncio
@@ -20,7 +20,10 @@ _ROOT = Path(__file__).resolve().parent.parent
 _SCENARIO = """\
 <?xml version="1.0" encoding="UTF-8"?>
 <scenario name="answers and presses a key">
-  <recv request="INVITE" crlf="true"/>
+  <recv request="INVITE" crlf="true"><action>
+    <ereg regexp="sip:([0-9]*)" search_in="msg" assign_to="all,number"/>
+    <log message="[timestamp] [$number] [$all]"/>
+  </action></recv>
   <send><![CDATA[
     SIP/2.0 180 Ringing
     [last_Via:]
@@ -102,7 +105,7 @@ class SippCallee:
         with (self.folder / "output").open("wb") as output:
             self._process = await asyncio.create_subprocess_exec(
                 *(str(_ROOT / ".asterisk" / "bin" / "sipp"), "-sf", str(scenario), "-i", "127.0.0.1"),
-                *("-p", str(self.port), "-mi", "127.0.0.1", "-nostdin", "-trace_err"),
+                *("-p", str(self.port), "-mi", "127.0.0.1", "-nostdin", "-trace_err", "-trace_logs"),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
@@ -111,6 +114,15 @@ class SippCallee:
             )
         await self._listening(self._process)
         return self
+
+    def invited(self) -> dict[str, list[float]]:
+        """Each number that was called, and when its INVITEs came: seconds since 1970."""
+        found: dict[str, list[float]] = {}
+        for log in self.folder.glob("callee_*_logs.log"):
+            for line in log.read_text(errors="replace").splitlines():
+                *_, seconds, number, _ = line.split()
+                found.setdefault(number, []).append(float(seconds))
+        return found
 
     async def _listening(self, process: asyncio.subprocess.Process) -> None:
         """Until its port is bound (where the system does not show that: at once)."""

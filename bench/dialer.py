@@ -1,0 +1,294 @@
+"""What does a call cost, and how many can this machine make? Our whole system beside a pure dialplan.
+
+The same callees (SIPp: 180, 200, key 1 after a second) are called by an Asterisk that a dialplan alone steers, and
+by the running system: a top-up by HTTP, the rules, the call, the key, registration and two SMS, every row written.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import resource
+import tempfile
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import aiohttp
+
+from demo.judge import percentile
+from demo.world import ROOT, World, stop_system, world, write_lists
+from simulator.ami import Event
+from simulator.asterisk_process import Asterisk
+from simulator.ports import free_port
+from simulator.sipp import SippCallee
+from simulator.sounds import make_sounds
+
+_TICKS = os.sysconf("SC_CLK_TCK")
+#: What may still come after the last top-up, in seconds.
+_AFTER_S = 20.0
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one way of calling cost."""
+
+    calls: int  #: that the callee answered and that ended as they should
+    asked: int
+    asterisk_ms: float  #: CPU of its Asterisk, each call
+    controller_ms: float  #: CPU of what steers it, each call
+    held: float  #: calls per second that the callee saw
+    delays: tuple[float, ...] = ()  #: top-up accepted to INVITE, seconds
+
+
+def numbers(count: int) -> list[str]:
+    return [f"090{i:07d}" for i in range(count)]
+
+
+# --- the peer: a dialplan alone ---
+
+_MODULES = """
+res_timing_timerfd res_sorcery_config res_sorcery_memory res_sorcery_astdb res_pjproject res_pjsip
+res_pjsip_session res_pjsip_pubsub res_pjsip_sdp_rtp res_pjsip_caller_id res_pjsip_rfc3326 res_rtp_asterisk
+chan_pjsip codec_alaw codec_resample format_wav format_pcm pbx_config app_read app_stack app_userevent
+"""
+_PJSIP = """\
+[udp]
+type=transport
+protocol=udp
+bind=127.0.0.1:{port}
+[trunk]
+type=endpoint
+transport=udp
+disallow=all
+allow=alaw
+direct_media=no
+media_address=127.0.0.1
+bind_rtp_to_media_address=yes
+aors=trunk
+context=nowhere
+[trunk]
+type=aor
+contact=sip:{callee}
+"""
+_EXTENSIONS = """\
+[menu]
+exten => s,1,Read(KEY,{sounds}/greeting,1,,1,4)
+ same => n,UserEvent(Test,What: key,Key: ${{KEY}})
+ same => n,Hangup(16)
+[nowhere]
+"""
+
+
+async def dialplan(folder: Path, callee: SippCallee, rate: float, seconds: float) -> Run:
+    """The same calls by AMI Originate into a dialplan."""
+    import socket
+
+    make_sounds(folder / "sounds")
+    port = free_port(socket.SOCK_DGRAM)
+    files = {
+        "modules.conf": "[modules]\nautoload=no\n" + "".join(f"load={m}.so\n" for m in _MODULES.split()),
+        "logger.conf": "[general]\n[logfiles]\nmessages.log => warning,error\n",
+        "rtp.conf": "[general]\nrtpstart=40000\nrtpend=49999\nstrictrtp=no\n",
+        "pjsip.conf": _PJSIP.format(port=port, callee=callee.address),
+        "extensions.conf": _EXTENSIONS.format(sounds=(folder / "sounds").resolve()),
+        "cdr.conf": "[general]\nenable=no\n",
+    }
+    pressed = 0
+
+    def seen(event: Event) -> None:
+        nonlocal pressed
+        pressed += event.get("What") == "key" and event.get("Key") == "1"
+
+    asterisk = Asterisk(folder, files, seen)
+    await asterisk.start()
+    try:
+        assert asterisk.ami
+        assert asterisk._process
+        pid, count = asterisk._process.pid, int(rate * seconds)
+        before, own, began = cpu_s(pid), time.process_time(), time.monotonic()
+        async with asyncio.TaskGroup() as group:
+            for place, number in enumerate(numbers(count)):
+                await asyncio.sleep(max(0.0, began + place / rate - time.monotonic()))
+                asked = asterisk.ami.request(
+                    "Originate",
+                    Channel=f"PJSIP/trunk/sip:{number}@{callee.address}",
+                    Context="menu",
+                    Exten="s",
+                    Priority="1",
+                    Async="true",
+                    CallerID="<8989>",
+                )
+                group.create_task(asked)
+        until = time.monotonic() + _AFTER_S
+        while pressed < count and time.monotonic() < until:  # noqa: ASYNC110 - the end of a bench
+            await asyncio.sleep(0.1)
+        spent, own = cpu_s(pid) - before, time.process_time() - own
+    finally:
+        await asterisk.stop()
+    each = max(pressed, 1)
+    return Run(pressed, count, spent / each * 1000, own / each * 1000, held(callee))
+
+
+def held(callee: SippCallee) -> float:
+    """Calls per second that the callee saw, first to last."""
+    came = sorted(at for times in callee.invited().values() for at in times)
+    return (len(came) - 1) / (came[-1] - came[0]) if len(came) > 1 else 0.0
+
+
+# --- our whole system ---
+
+
+def cpu_s(pid: int) -> float:
+    """CPU seconds of a process so far."""
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / _TICKS
+
+
+def of_folder(folder: Path, program: str) -> Iterator[int]:
+    """Processes of this program whose command line names the folder."""
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                line = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+            except OSError:
+                continue
+            if program in line and str(folder) in line:
+                yield int(entry.name)
+
+
+_CAMPAIGN = ROOT / "tests" / "kill" / "short.yaml"
+
+
+@asynccontextmanager
+async def installation(folder: Path, callee: SippCallee, rate: float) -> AsyncIterator[World]:
+    """The demo's world, with one trunk that leads to the callees and one short programme."""
+    async with world(folder, ring_s=20, calls_per_second=rate * 2, channels=2000) as there:
+        found = json.loads(there.config.read_text(encoding="utf-8"))
+        found["trunks"][0] |= {"address": callee.address}
+        found["campaigns"] = "campaigns"
+        found["smsc"][0] |= {"per_second": 2000, "window": 50}
+        (folder / "campaigns").mkdir()
+        (folder / "campaigns" / "short.yaml").write_text(
+            _CAMPAIGN.read_text(encoding="utf-8"), encoding="utf-8"
+        )
+        there.config.write_text(json.dumps(found, ensure_ascii=False, indent=2), encoding="utf-8")
+        yield there
+
+
+async def system(folder: Path, callee: SippCallee, rate: float, seconds: float) -> Run:
+    """The running system: a top-up for each call."""
+    wanted = numbers(int(rate * seconds))
+    async with installation(folder, callee, rate) as there:
+        write_lists(folder, wanted, [], [])
+        for kind, file in (("subscribers", "subscribers.csv"), ("dnc", "dnc.csv")):
+            done = await asyncio.to_thread(there.mai, "import", kind, str(folder / file))
+            if done.returncode:
+                raise RuntimeError(done.stdout + done.stderr)
+        process = there.start()
+        try:
+            await until_up(there)
+            asterisk = next(of_folder(folder / "run", "asterisk"))
+            before, own = cpu_s(asterisk), cpu_s(process.pid)
+            accepted = await top_ups(there, wanted, rate)
+            await until_done(there, len(wanted))
+            spent, own = cpu_s(asterisk) - before, cpu_s(process.pid) - own
+            log = await asyncio.to_thread(there.mai, "log", "calls", "--json")
+        finally:
+            await stop_system(there, process)
+    rows = [json.loads(line) for line in log.stdout.splitlines()]
+    good = sum(row["outcome"] == "accepted" for row in rows)
+    for outcome in sorted({row["outcome"] for row in rows} - {"accepted"}, key=str):
+        print(f"  {sum(row['outcome'] == outcome for row in rows)} calls ended as {outcome}")
+    came = callee.invited()
+    delays = sorted(came[number][0] - at for number, at in accepted.items() if number in came)
+    each = max(good, 1)
+    return Run(good, len(wanted), spent / each * 1000, own / each * 1000, held(callee), tuple(delays))
+
+
+async def until_up(there: World) -> None:
+    """Until the system answers and would dial."""
+    async with aiohttp.ClientSession() as session, asyncio.timeout(60):
+        while "no contact is due" not in await _dialer_says(session, there):  # noqa: ASYNC110
+            await asyncio.sleep(0.2)
+
+
+async def _dialer_says(session: aiohttp.ClientSession, there: World) -> str:
+    try:
+        async with session.get(f"{there.web}/health") as answer:
+            health = await answer.json()
+    except aiohttp.ClientError as error:  # not listening yet
+        return str(error)
+    return str(health["parts"].get("dialer", {}).get("reason"))
+
+
+async def top_ups(there: World, wanted: list[str], rate: float) -> dict[str, float]:
+    """Top up each number at this rate; when each was accepted."""
+    accepted: dict[str, float] = {}
+    headers = {"Authorization": f"Bearer {there.token}"}
+
+    async def one(session: aiohttp.ClientSession, number: str) -> None:
+        event = {"id": f"b-{number}", "number": number, "amount": 50_000}
+        async with session.post(f"{there.web}/v1/topups", json=event) as answer:
+            if answer.status != 202:
+                raise RuntimeError(f"HTTP {answer.status}: {await answer.text()}")
+        accepted[number] = time.time()
+
+    began = time.monotonic()
+    async with aiohttp.ClientSession(headers=headers) as session, asyncio.TaskGroup() as group:
+        for place, number in enumerate(wanted):
+            await asyncio.sleep(max(0.0, began + place / rate - time.monotonic()))
+            group.create_task(one(session, number))
+    return accepted
+
+
+async def until_done(there: World, count: int) -> None:
+    """Until every SMS that must come has come, or the time is over."""
+    until = time.monotonic() + _AFTER_S
+    while time.monotonic() < until:
+        if len(there.smsc.records()) >= 2 * count:
+            return
+        await asyncio.sleep(0.5)
+
+
+async def _both(rate: float, seconds: float) -> tuple[Run, Run]:
+    with tempfile.TemporaryDirectory(prefix="bench-dialer-", ignore_cleanup_errors=True) as name:
+        work = Path(name)
+        async with SippCallee(work / "sipp1", ring_s=0.1) as callee:
+            pure = await dialplan(work / "pure", callee, rate, seconds)
+        async with SippCallee(work / "sipp2", ring_s=0.1) as callee:
+            ours = await system(work / "ours", callee, rate, seconds)
+    return pure, ours
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, epilog="Example: python -m bench.dialer --rate 50")
+    parser.add_argument("--rate", type=float, default=50.0, help="top-ups per second")
+    parser.add_argument("--seconds", type=float, default=60.0)
+    given, _ = parser.parse_known_args()
+    pure, ours = asyncio.run(_both(given.rate, given.seconds))
+    print(
+        "| who | calls | calls/s | Asterisk ms CPU/call | controller ms CPU/call | all, ratio |\n"
+        + "|---" * 6
+        + "|"
+    )
+    whole = pure.asterisk_ms + pure.controller_ms
+    for who, run in (("pure dialplan", pure), ("the system", ours)):
+        total = run.asterisk_ms + run.controller_ms
+        print(
+            f"| {who} | {run.calls} of {run.asked} | {run.held:.1f} | {run.asterisk_ms:.1f} "
+            f"| {run.controller_ms:.1f} | {total:.1f}, {total / whole:.2f} |"
+        )
+    if ours.delays:
+        p50, p99 = percentile(list(ours.delays), 50), percentile(list(ours.delays), 99)
+        print(f"\nTop-up accepted to INVITE: p50 {p50 * 1000:.0f} ms, p99 {p99 * 1000:.0f} ms.")
+    print(
+        f"Load at the end {os.getloadavg()[0]:.1f}; memory of the children at most "
+        f"{resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024} MiB."
+    )
+
+
+if __name__ == "__main__":
+    main()
