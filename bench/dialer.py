@@ -160,6 +160,7 @@ def of_folder(folder: Path, program: str) -> Iterator[int]:
 
 
 _CAMPAIGN = ROOT / "tests" / "kill" / "short.yaml"
+_LAST_WORDS = "            - say: Xin cảm ơn Quý khách đã chọn.\n"
 
 
 @asynccontextmanager
@@ -171,9 +172,10 @@ async def installation(folder: Path, callee: SippCallee, rate: float) -> AsyncIt
         found["campaigns"] = "campaigns"
         found["smsc"][0] |= {"per_second": 2000, "window": 50}
         (folder / "campaigns").mkdir()
-        (folder / "campaigns" / "short.yaml").write_text(
-            _CAMPAIGN.read_text(encoding="utf-8"), encoding="utf-8"
-        )
+        programme = _CAMPAIGN.read_text(encoding="utf-8").replace(
+            _LAST_WORDS, ""
+        )  # as the dialplan: key, end
+        (folder / "campaigns" / "short.yaml").write_text(programme, encoding="utf-8")
         there.config.write_text(json.dumps(found, ensure_ascii=False, indent=2), encoding="utf-8")
         yield there
 
