@@ -21,8 +21,8 @@ HEADER: Final = Struct(">IIII")  # command_length, command_id, command_status, s
 HEADER_SIZE: Final = 16
 _TLV: Final = Struct(">HH")
 _TWO_OCTETS: Final = Struct("2B").pack
-_THREE_OCTETS: Final = Struct("3B").pack
-_FIVE_OCTETS: Final = Struct("5B").pack
+_NUL_AND_THREE_OCTETS: Final = Struct("x3B").pack
+_NUL_AND_FIVE_OCTETS: Final = Struct("x5B").pack
 
 # What a PDU that cannot be read is answered with (5.1.3).
 INVALID_LENGTH: Final = 0x02
@@ -117,19 +117,21 @@ def _encode_message(m: pdu._Message) -> bytes:
         raise InvalidField(f"short_message is {len(short)} octets long, more than {SHORT_MESSAGE_LIMIT}")
     schedule, validity = m.schedule_delivery_time, m.validity_period
     try:
-        octets = b"%b%b\0%b%b\0%b\0%b%b" % (
+        parts = (
             _before_number(m.service_type, m.source_ton, m.source_npi, m.source_addr, m.dest_ton, m.dest_npi),
             _c_string(m.destination_addr, 21, "destination_addr"),
-            _THREE_OCTETS(m.esm_class, m.protocol_id, m.priority_flag),
+            _NUL_AND_THREE_OCTETS(m.esm_class, m.protocol_id, m.priority_flag),
             _time(schedule, _TIME, "schedule_delivery_time") if schedule else b"",
+            b"\0",
             _time(validity, _TIME, "validity_period") if validity else b"",
-            _FIVE_OCTETS(
+            _NUL_AND_FIVE_OCTETS(
                 m.registered_delivery, m.replace_if_present, m.data_coding, m.sm_default_msg_id, len(short)
             ),
             short,
         )
     except StructError:
         raise InvalidField(f"a one-octet field of {type(m).__name__} is not 0…255") from None
+    octets = b"".join(parts)
     return octets + _encode_tlvs(m.tlvs) if m.tlvs else octets
 
 
@@ -218,18 +220,19 @@ class Framer:
                 return
             data = bytes(self._rest)
             self._rest.clear()
-        at, end = 0, len(data)
+        at, end, longest, header = 0, len(data), self._longest, HEADER.unpack_from
         self._needed = HEADER_SIZE
-        while end - at >= HEADER_SIZE:
-            length, command, status, sequence = HEADER.unpack_from(data, at)
-            if not HEADER_SIZE <= length <= self._longest:
-                limits = f"{HEADER_SIZE}…{self._longest}"
+        while (body := at + HEADER_SIZE) <= end:
+            length, command, status, sequence = header(data, at)
+            after = at + length
+            if after < body or length > longest:
+                limits = f"{HEADER_SIZE}…{longest}"
                 raise ProtocolError(f"command_length {length} is not {limits}", INVALID_LENGTH)
-            if end - at < length:
+            if after > end:
                 self._needed = length
                 break
-            yield _frame((command, status, sequence, data[at + HEADER_SIZE : at + length]))
-            at += length
+            yield _frame((command, status, sequence, data[body:after]))
+            at = after
         if at < end:
             self._rest += data[at:]
 

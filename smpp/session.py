@@ -14,6 +14,7 @@ import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from enum import StrEnum
+from functools import partial
 from typing import Final, cast
 
 from smpp import codec, pdu, statuses
@@ -24,7 +25,7 @@ from smpp.link import BindAs, Link
 from smpp.outgoing import Outgoing
 from smpp.pdu import Body, DataSm, DeliverSm, Pdu, ProtocolError, SubmitSm
 from smpp.statuses import Verdict
-from smpp.window import Answer, SubmitResult, Window, submit_result
+from smpp.window import Answer, OnEnd, SubmitResult, Window, settle, submit_result
 
 log = logging.getLogger(__name__)
 
@@ -106,18 +107,24 @@ class Session(asyncio.Protocol):
         """Messages that wait for their answers."""
         return len(self._window)
 
-    def send(self, message: SubmitSm) -> asyncio.Future[SubmitResult]:
-        """Sends at once, in order; the future brings the result or raises Rejected, Unanswered, NotWritten.
+    def post(self, message: SubmitSm, on_end: OnEnd) -> None:
+        """Sends at once, in order. `on_end` is told once what became of the message, while the answer is read.
 
-        Raises NotWritten when there is no room or no bind, InvalidField when SMPP cannot carry the message.
+        Raises NotWritten when there is no room or no bind, InvalidField when SMPP cannot carry the message;
+        then `on_end` is not called.
         """
         window = self._window
         if window.room <= 0:
             raise NotWritten(self._why_no_room())
         sequence = self._next_sequence()
         octets = codec.encode(message, sequence)
-        answer = window.add(sequence)
+        window.add(sequence, on_end)
         self._outgoing.write(octets)
+
+    def send(self, message: SubmitSm) -> asyncio.Future[SubmitResult]:
+        """As `post`, with a future (3 µs more): it brings the result or raises Rejected, Unanswered, NotWritten."""
+        answer: asyncio.Future[SubmitResult] = self._loop.create_future()
+        self.post(message, partial(settle, answer))
         return answer
 
     async def submit(self, message: SubmitSm) -> SubmitResult:

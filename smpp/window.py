@@ -24,8 +24,21 @@ class SubmitResult(NamedTuple):
 submit_result: Final[Callable[[tuple[str, int]], SubmitResult]] = partial(tuple.__new__, SubmitResult)
 
 Answer = SubmitResult | Rejected
+End = SubmitResult | Rejected | Unanswered | NotWritten
+"""What became of a message: the SMSC's answer, or why there is none."""
+OnEnd = Callable[[End], None]
 TakeBack = Callable[[Collection[int]], set[int]]
 """Takes messages back that are not written yet, and says which they were."""
+
+
+def settle(answer: asyncio.Future[SubmitResult], end: End) -> None:
+    """An `OnEnd` for a future."""
+    if answer.done():  # its caller was cancelled
+        return
+    if isinstance(end, SubmitResult):
+        answer.set_result(end)
+    else:
+        answer.set_exception(end)
 
 
 class Window:
@@ -39,7 +52,7 @@ class Window:
         self._response_s = response_s
         self._take_back = take_back
         self._open = False
-        self._pending: dict[int, tuple[asyncio.Future[SubmitResult], float]] = {}  # by sequence; oldest first
+        self._pending: dict[int, tuple[OnEnd, float]] = {}  # by sequence, with the deadline; oldest first
         self._expired: OrderedDict[int, None] = OrderedDict()
         self._waiters: deque[asyncio.Future[None]] = deque()
         self._timer: asyncio.TimerHandle | None = None
@@ -61,14 +74,12 @@ class Window:
         self._open = False
         self._wake()
 
-    def add(self, sequence: int) -> asyncio.Future[SubmitResult]:
+    def add(self, sequence: int, on_end: OnEnd) -> None:
         """A message that is being sent. The caller has looked at `room`."""
-        answer: asyncio.Future[SubmitResult] = self._loop.create_future()
         due = self._loop.time() + self._response_s
-        self._pending[sequence] = (answer, due)
+        self._pending[sequence] = (on_end, due)
         if self._timer is None:
             self._timer = self._loop.call_at(due, self._expire)
-        return answer
 
     async def until_room(self) -> None:
         """Returns when there is room, or will be no more."""
@@ -95,12 +106,10 @@ class Window:
         entry = self._pending.pop(sequence, None)
         if entry is None:
             return False
-        future = entry[0]
-        if not future.done():  # its caller may have been cancelled
-            if isinstance(answer, Rejected):
-                future.set_exception(answer)
-            else:
-                future.set_result(answer)
+        try:
+            entry[0](answer)
+        except Exception as error:  # its caller's own fault: the other answers of this read must not suffer
+            self._at_fault(error)
         if self._waiters or self._idle:
             self._after_answer()
         return True
@@ -119,6 +128,7 @@ class Window:
 
     def lost(self, reason: str) -> None:
         """The link is gone: nothing will be answered."""
+        self._open = False
         self.withdraw(reason)
         for sequence in list(self._pending):
             self._fail(sequence, Unanswered(reason, sequence))
@@ -127,10 +137,15 @@ class Window:
         self.close()
 
     def _fail(self, sequence: int, error: NotWritten | Unanswered) -> None:
-        future, _ = self._pending.pop(sequence)
-        if not future.done():
-            future.set_exception(error)
+        on_end, _ = self._pending.pop(sequence)
+        try:
+            on_end(error)
+        except Exception as fault:
+            self._at_fault(fault)
         self._after_answer()
+
+    def _at_fault(self, error: Exception) -> None:
+        self._loop.call_exception_handler({"message": "in a message's on_end", "exception": error})
 
     def _after_answer(self) -> None:
         if self._waiters:
