@@ -16,6 +16,7 @@ from itertools import cycle
 from ari_app.ari import Ari, AriAway, AriError
 from ari_app.attempt import Claimed, make_call
 from ari_app.claim import Claims, Place, claim
+from ari_app.coupling import Coupling
 from ari_app.lines import Lines, lines_of
 from ari_app.phone import Phone
 from ari_app.recover import recover
@@ -33,6 +34,7 @@ STOP_S = 60.0
 _ASTERISK_CHECK_S = 0.2
 #: A wait that something else ends sooner; a safety net, no more.
 _IDLE_S = 1.0
+_NO_LINE = "every channel of every trunk is in use, or the calls per second are used up"
 
 
 @dataclass
@@ -49,6 +51,9 @@ class Dialer:
     _freed: asyncio.Event = field(default_factory=asyncio.Event)
     _last: str = ""
 
+    def __post_init__(self) -> None:
+        self.coupling = Coupling(self.app)
+
     def says(self) -> dict[str, object]:
         return {"reason": self.reason, "calls": len(self.calls), "trunks": self.lines.says()}
 
@@ -58,11 +63,12 @@ class Dialer:
         while not stopping.is_set():
             nodes = await self._nodes()
             now = time.monotonic()
+            self.lines.slower = await self.coupling.look(now)
             trunks = self.lines.free(now, _MOST_AT_ONCE)
             if not nodes:
                 await stopped_within(stopping, _ASTERISK_CHECK_S)
             elif not trunks:
-                self.reason = "every channel of every trunk is in use, or the calls per second are used up"
+                self.reason = self.coupling.why or _NO_LINE
                 wait_s = self.lines.wait_s(now)
                 await self._line_freed(_IDLE_S if wait_s is None else min(wait_s, _IDLE_S))
             else:
@@ -86,7 +92,7 @@ class Dialer:
         for each in found.claimed:
             self._begin(each)
         self._last = found.last
-        self.reason = found.idle or "dialling"
+        self.reason = found.idle or self.coupling.why or "dialling"
         return found
 
     async def _nodes(self) -> list[str]:

@@ -29,18 +29,21 @@ class Lines:
 
     trunks: Sequence[PacedTrunk]
     with_agents: Callable[[str], int] = _NOBODY  #: channels of a trunk that agents talk on
+    slower: float = 1.0  #: what is left of the calls per second while the SMSCs lag behind: 0...1
 
-    def room(self, trunk: PacedTrunk, now: float) -> int:
-        return may_start(trunk.pace, trunk.state, self._channels(trunk), now)
+    def room(self, trunk: PacedTrunk, now: float, *, slower: float) -> int:
+        return may_start(trunk.pace, trunk.state, self._channels(trunk), now, slower)
 
     def free(self, now: float, most: int) -> list[Trunk]:
         """The trunks that may start a call now, one entry a call, at most `most`."""
-        return [each.trunk for each in self.trunks for _ in range(self.room(each, now))][:most]
+        return [each.trunk for each in self.trunks for _ in range(self.room(each, now, slower=self.slower))][
+            :most
+        ]
 
     def wait_s(self, now: float) -> float | None:
         """When the rate allows the next call, in seconds; None: no channel is free, one that ends tells."""
         waits = [
-            seconds_until_next(each.pace, each.state, now)
+            seconds_until_next(each.pace, each.state, now, self.slower)
             for each in self.trunks
             if self._channels(each) < each.pace.max_channels
         ]
@@ -62,7 +65,7 @@ class Lines:
         return trunk.up + self.with_agents(trunk.trunk.name)
 
     def _start(self, trunk: PacedTrunk, now: float) -> None:
-        trunk.state = started(trunk.pace, trunk.state, 1, now)
+        trunk.state = started(trunk.pace, trunk.state, 1, now, self.slower)
         trunk.up += 1
 
 
@@ -78,7 +81,8 @@ class Line:
         """The same attempt on a trunk that it has not tried and that has room now; None: there is none."""
         self.tried.add(self.trunk.trunk.name)
         for other in self.lines.trunks:
-            if other.trunk.name not in self.tried and self.lines.room(other, now):
+            # A call that has begun is finished, however full the outbox is.
+            if other.trunk.name not in self.tried and self.lines.room(other, now, slower=1.0):
                 self.trunk.up -= 1
                 self.lines._start(other, now)
                 self.trunk = other

@@ -13,22 +13,35 @@ from core.windows import next_allowed
 from core.written import VIETNAM
 
 #: SMS that a call causes now are to be out so soon, however long the window still is.
-_SOON = timedelta(minutes=10)
+SOON = timedelta(minutes=10)
 
 
-def outbox_fullness(parts: int, per_second: float, now: datetime, window_end: datetime | None) -> float:
+def outbox_fullness(
+    parts: int,
+    per_second: float,
+    now: datetime,
+    window_end: datetime | None,
+    *,
+    waited: timedelta = timedelta(0),
+) -> float:
     """How full the outbox is for who makes more SMS: 0 empty, 1 or more: start no more calls.
 
-    `parts` wait, the binds together send `per_second` (more than 0). 1 is what takes until the window's end, at most ten
-    minutes: no backlog may cross 22:00. Outside every window (`window_end` None) anything that waits is 1.
+    `parts` wait, the binds together send `per_second` (more than 0) at best; the first of them has `waited`, which tells
+    how much slower the SMSC really is. 1 is what takes until the window's end, at most ten minutes: no backlog may cross
+    22:00. Outside every window (`window_end` None) anything that waits is 1.
     """
-    left = min(_SOON, window_end - now) if window_end else timedelta(0)
-    if parts <= 0:
+    left = min(SOON, window_end - now) if window_end else timedelta(0)
+    seconds = max(max(parts, 0) / per_second, waited.total_seconds())
+    if seconds <= 0:
         return 0.0
-    seconds = parts / per_second
     if left <= timedelta(0):
         return max(1.0, seconds)
     return seconds / max(1.0, left.total_seconds())
+
+
+def pace_left(fullness: float) -> float:
+    """What an outbox so full leaves of the calls per second: all of it while it is half empty, at 1 nothing."""
+    return min(1.0, max(0.0, 2.0 * (1.0 - fullness)))
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """What do `mai smsc` and `mai sms` show and do? The binds as they say, the outbox by state and age, a test SMS."""
 
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -12,7 +13,7 @@ from core.windows import end_of_window
 from core.written import VIETNAM
 from runtime.app import App
 from runtime.control import CommandFailed
-from store import logs, messages, outbox
+from store import logs, messages, outbox, settings
 from store.tx import Tx
 
 
@@ -65,12 +66,15 @@ async def smsc(app: App) -> Any:
     says = app.says["sms"]() if "sms" in app.says else {}
 
     def look(tx: Tx) -> tuple[Any, Any, Any]:
-        return outbox.backlog(tx, now=now), outbox.standing(tx, now=now), outbox.unknown(tx)
+        held = tuple(pause.programme for pause in settings.paused(tx))
+        backlog = outbox.backlog(tx, now=now, binds=app.config.smsc, held=held)
+        return backlog, outbox.standing(tx, now=now), outbox.unknown(tx)
 
     backlog, standing, unknown = await app.store.read(look)
     end = end_of_window((app.installation.law.sms_window,), now)
     per_second = sum(bind.per_second for bind in senders)
-    fullness = outbox_fullness(backlog.parts, per_second, now, end) if per_second else 0.0
+    waited = now - backlog.oldest_due_at if backlog.oldest_due_at else timedelta(0)
+    full = outbox_fullness(backlog.parts, per_second, now, end, waited=waited) if per_second else 0.0
     return {
         "binds": [{"name": bind.name, **says.get(bind.name, {"bound": False})} for bind in app.config.smsc],
         "outbox": [
@@ -83,6 +87,6 @@ async def smsc(app: App) -> Any:
             for s in standing
         ],
         "parts_waiting": backlog.parts,
-        "fullness": round(fullness, 3),
+        "fullness": round(full, 3),
         "unknown": unknown,
     }

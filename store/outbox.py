@@ -1,12 +1,15 @@
 """How full is the outbox? What waits, is being sent or is unknown, and since when."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import and_, bindparam, func, not_, or_, select, true
 
+from core.config import Bind
 from store.schema import messages
+from store.settings import ALL
 from store.times import moment, us
 from store.tx import Tx, word, words
 
@@ -43,10 +46,30 @@ _BACKLOG = select(
 )
 
 
-def backlog(tx: Tx, *, now: datetime) -> Backlog:
-    """What is on its way out: for `core.sending.outbox_fullness`."""
-    row = tx.execute(_BACKLOG, {"now": us(now)}).one()
+def backlog(tx: Tx, *, now: datetime, binds: Sequence[Bind] = (), held: Sequence[str] = ()) -> Backlog:
+    """What is on its way out: for `core.sending.outbox_fullness`.
+
+    Not counted: what none of `binds` takes (no bind: any does), and advertising of programmes that a pause holds.
+    """
+    chosen = _BACKLOG
+    senders = [bind for bind in binds if bind.bind != "receiver"]
+    if senders and all(bind.senders or bind.programmes for bind in senders):
+        chosen = chosen.where(or_(*(_takes(bind) for bind in senders)))
+    if held:
+        advertising = messages.c["class"] == "advertising"
+        of_held = true() if ALL in held else func.coalesce(messages.c.programme, "").in_(held)
+        chosen = chosen.where(not_(and_(advertising, of_held)))
+    row = tx.execute(chosen, {"now": us(now)}).one()
     return Backlog(row.counted, int(row.parts), moment(row.oldest))
+
+
+def _takes(bind: Bind) -> Any:
+    mine: list[Any] = []
+    if bind.senders:
+        mine.append(messages.c.sender.in_(bind.senders))
+    if bind.programmes:
+        mine.append(func.coalesce(messages.c.programme, "").in_(bind.programmes))
+    return and_(*mine)
 
 
 def standing(tx: Tx, *, now: datetime) -> tuple[Standing, ...]:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -13,11 +14,12 @@ from ari_app.lines import lines_of
 from ari_app.phone import LiveChannel
 from core.config import Trunk
 from core.outcomes import Outcome
-from store import settings
+from store import messages, settings
 from store.errors import CommitFailed
 from store.tx import Tx
 from tests.ari_app.office import AN, BINH, CHI, Listener, Office, open_office, topup_programme
 from tests.ari_app.test_recover import left_behind
+from tests.store import sample
 
 T = TypeVar("T")
 
@@ -264,3 +266,25 @@ async def test_a_call_moves_to_the_second_trunk_and_both_lines_are_given_back(tm
         assert [attempt.trunk for attempt in office.phone.dialled] == ["a", "b"]
         assert [each.up for each in one.lines.trunks] == [0, 0]
         assert (await office.one("calls"))["trunk"] == "b"
+
+
+async def test_no_call_starts_while_the_outbox_is_full_and_the_reason_is_said(tmp_path: Path) -> None:
+    """Issue 4, 4: rate coupling; the calls go on when the outbox has drained."""
+    bind = {"port": 2775, "system_id": "mai", "password": "x", "per_second": 1}
+    async with open_office(tmp_path, smsc=(bind,)) as office:
+        old = office.clock.now() - timedelta(minutes=11)
+        await office.store.write(lambda tx: messages.add(tx, sample.message("thanks:1", due_at=old), now=old))
+        await planned(office, AN)
+        one = dialer(office)
+        async with dialling(one):
+
+            async def says_so() -> bool:
+                return one.reason.startswith("no call starts: 1 parts of SMS wait for the SMSC, the oldest")
+
+            await until(office, says_so)
+            assert office.phone.dialled == []
+            await office.store.write(
+                lambda tx: messages.drop(tx, id=messages.id_of("thanks:1"), reason="the test's")
+            )
+            await done(office, 1)
+        assert one.lines.slower == 1
