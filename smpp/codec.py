@@ -9,7 +9,7 @@ optional parameter goes by its own length and is kept when unknown. What cannot 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from functools import lru_cache, partial
+from functools import lru_cache
 from struct import Struct
 from struct import error as StructError
 from typing import Any, Final, NamedTuple
@@ -192,10 +192,6 @@ class Frame(NamedTuple):
     octets: bytes  #: the body
 
 
-#: `Frame(…)` from a tuple of its values; the class itself takes twice as long, once for every answer.
-_frame: Final[Callable[[tuple[int, int, int, bytes]], Frame]] = partial(tuple.__new__, Frame)
-
-
 class Framer:
     """Cuts a stream into PDUs. Holds never more than one PDU of at most `longest` octets and one read."""
 
@@ -214,6 +210,10 @@ class Framer:
 
     def feed(self, data: bytes) -> Iterator[Frame]:
         """The PDUs that these octets complete. Raises ProtocolError at a wrong length: the stream is lost."""
+        return map(Frame._make, self.cut(data))
+
+    def cut(self, data: bytes) -> Iterator[tuple[int, int, int, bytes]]:
+        """As `feed`, with the fields of each `Frame` bare: every answer passes here."""
         if self._rest:
             self._rest += data
             if len(self._rest) < self._needed:
@@ -231,7 +231,7 @@ class Framer:
             if after > end:
                 self._needed = length
                 break
-            yield _frame((command, status, sequence, data[body:after]))
+            yield command, status, sequence, data[body:after]
             at = after
         if at < end:
             self._rest += data[at:]

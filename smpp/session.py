@@ -219,24 +219,19 @@ class Session(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         self._heard = self._loop.time()
         try:
-            for frame in self._framer.feed(data):
-                if frame.command == _SUBMIT_RESP:
-                    self._on_submit_resp(frame)  # also at the end: what was answered is no unknown
+            for command, status, sequence, octets in self._framer.cut(data):
+                if command == _SUBMIT_RESP:  # also when the link ends: what is answered is no unknown
+                    # The id alone is read: what follows it, or lacks, must not turn an acceptance into one.
+                    self._answered(sequence, status, octets.partition(b"\0")[0].decode("latin-1"))
                 elif self._transport.is_closing():
                     return
-                elif frame.command & pdu.RESPONSE:
-                    self._on_response(frame)
+                elif command & pdu.RESPONSE:
+                    self._on_response(Frame(command, status, sequence, octets))
                 else:
-                    self._on_request(frame)
+                    self._on_request(Frame(command, status, sequence, octets))
         except ProtocolError as error:
             self._say(pdu.GenericNack(), 0, error.status)
             self._end(f"the stream is lost: {error}")
-
-    def _on_submit_resp(self, frame: Frame) -> None:
-        # The id alone is read: what follows it, or lacks, must not turn an acceptance into an unknown.
-        _, status, sequence, octets = frame
-        message_id = octets.partition(b"\0")[0].decode("latin-1")
-        self._answered(sequence, status, message_id)
 
     def _answered(self, sequence: int, status: int, message_id: str) -> None:
         answer: Answer = submit_result((message_id, status))
