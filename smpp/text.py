@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from codecs import utf_16_be_encode
 from enum import IntEnum
 from typing import Final
 
@@ -14,6 +15,9 @@ class Coding(IntEnum):
     GSM = 0  #: the SMSC's default alphabet: one septet per octet, the SMSC packs them
     LATIN1 = 3
     UCS2 = 8
+
+
+_UCS2: Final = Coding.UCS2
 
 
 class NotText(ValueError):
@@ -72,9 +76,9 @@ def coding_of(text: str) -> Coding:
 
 def encode(text: str, coding: Coding) -> bytes:
     """The octets of a text; in GSM one septet per octet. Raises NotText when the coding lacks a character."""
-    if coding is Coding.UCS2:
+    if coding is _UCS2:  # every Vietnamese message passes here: no look-up of the codec by its name
         try:
-            return text.encode("utf-16-be")
+            return utf_16_be_encode(text)[0]
         except UnicodeEncodeError as error:
             raise NotText(f"character {error.start + 1} is an unpaired surrogate") from None
     if coding is Coding.GSM and _IN_GSM(text):
