@@ -15,6 +15,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from enum import StrEnum
 from functools import partial
+from itertools import chain, repeat
 from typing import Final, cast
 
 from smpp import codec, pdu, statuses
@@ -81,7 +82,7 @@ class Session(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self._closed: asyncio.Future[LinkLost] = self._loop.create_future()
         self._framer = Framer(link.longest_pdu)
-        self._sequence = 0
+        self._sequences = chain.from_iterable(repeat(range(1, pdu.LAST_SEQUENCE + 1)))
         self._requests: dict[int, tuple[int, asyncio.Future[Pdu]]] = {}  # binds, unbinds, queries
         self._alive: asyncio.TimerHandle | None = None
         self._last_resort: asyncio.TimerHandle | None = None
@@ -116,7 +117,7 @@ class Session(asyncio.Protocol):
         window = self._window
         if window.room <= 0:
             raise NotWritten(self._why_no_room())
-        sequence = self._next_sequence()
+        sequence = next(self._sequences)
         octets = codec.encode(message, sequence)
         window.add(sequence, on_end)
         self._outgoing.write(octets)
@@ -132,9 +133,13 @@ class Session(asyncio.Protocol):
         await self._window.until_room()
         return await self.send(message)
 
-    async def until_room(self) -> None:
-        """Returns when `send` takes a message, or never will again: it says so itself."""
+    async def until_room(self) -> int:
+        """Waits until `send` takes a message, and returns how many (`room`); 0: it never will again, and says so.
+
+        A caller that alone sends on this session need not look at `room` before each of so many.
+        """
         await self._window.until_room()
+        return self._window.room
 
     async def ask(self, request: pdu.QuerySm | pdu.CancelSm) -> Pdu:
         """One question outside the window. Raises Rejected, NotWritten, LinkLost; TimeoutError."""
@@ -188,15 +193,11 @@ class Session(asyncio.Protocol):
         if self._transport.is_closing():
             answer.set_exception(LinkLost(self._reason or "the link is ending"))
             return answer
-        sequence = self._next_sequence()
+        sequence = next(self._sequences)
         self._requests[sequence] = (body.command | pdu.RESPONSE, answer)
         answer.add_done_callback(lambda _: self._requests.pop(sequence, None))
         self._outgoing.write(codec.encode(body, sequence))
         return answer
-
-    def _next_sequence(self) -> int:
-        self._sequence = self._sequence % pdu.LAST_SEQUENCE + 1
-        return self._sequence
 
     def _why_no_room(self) -> str:
         if self.link.bind is BindAs.RECEIVER:
@@ -311,7 +312,7 @@ class Session(asyncio.Protocol):
         if left > 0:
             self._alive = self._loop.call_later(left, self._watch)
             return
-        self._say(pdu.EnquireLink(), self._next_sequence())
+        self._say(pdu.EnquireLink(), next(self._sequences))
         asked = self._loop.time()
         self._alive = self._loop.call_later(self.link.timers.enquire_answer_s, self._judge, asked)
 
