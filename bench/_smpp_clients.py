@@ -119,10 +119,12 @@ async def session(port: int, count: int, futures: bool = False) -> dict[str, Any
 
     async with connect(Link("127.0.0.1", port, "mai", "secret", window=WINDOW), nothing) as bound:
         coding = Coding.UCS2
+        room = bound.room
         took = stopwatch(count)
         for place in range(count):
-            if bound.room <= 0:
-                await bound.until_room()
+            if room == 0:
+                room = await bound.until_room()
+            room -= 1
             octets = encode(TEXT, coding)
             message = SubmitSm("8989", number(place), octets, 3, 0, 1, 1, 0, 8, 1)
             if futures:
