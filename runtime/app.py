@@ -13,6 +13,7 @@ from core.packages import Catalogue
 from core.rules_of_law import granted
 from core.written import VIETNAM
 from runtime.clock import Clock
+from runtime.measures import Measures
 from store import settings
 from store.database import Store
 
@@ -53,6 +54,7 @@ class App:
     clock: Clock
     media: Media  #: the sound file of a piece of text
     says: dict[str, Says] = field(default_factory=dict)  #: what each part says of itself, for `mai status`
+    measures: dict[str, Measures] = field(default_factory=dict)  #: what each part counts, for `/metrics`
     earlier: dict[str, Programme] = field(default_factory=dict)  #: by version: replaced while calls were up
 
     @property

@@ -7,7 +7,7 @@ messages stand as sending, and a crash leaves no more than these unknown.
 """
 
 import asyncio
-from collections import OrderedDict, deque
+from collections import Counter, OrderedDict, deque
 from collections.abc import Callable
 from datetime import timedelta
 from functools import lru_cache, partial
@@ -62,6 +62,7 @@ class Drain:
         self.bind = bind
         self.flow = flow
         self.session: Session | None = None
+        self.counts: Counter[str] = Counter()  #: parts: submitted, and what the SMSC said to them
         self._route = route
         self._loop = asyncio.get_running_loop()
         self._ready: deque[Marked] = deque()
@@ -189,12 +190,15 @@ class Drain:
                 await self._pace(segment.parts, wait_s)
             if session.room <= 0:
                 await session.until_room()
+            self.counts["submitted"] += 1
             try:
                 answer = session.send(self._pdu(marked, segment))
             except NotWritten:
+                self.counts["submitted"] -= 1
                 self._not_written(marked, place)
                 return
             except InvalidField as error:
+                self.counts["submitted"] -= 1
                 self._say(Answer(message.id, segment.number, of, "failed", reason=str(error)))
                 self._not_written(marked, place + 1) if place + 1 < len(marked.segments) else None
                 return
@@ -270,6 +274,7 @@ class Drain:
         clock = asyncio.get_running_loop().time()
         match said.verdict:
             case Verdict.THROTTLED:
+                self.counts["throttled"] += 1
                 self.flow.throttled(clock)
                 again = now + _AGAIN_THROTTLED
                 self._say(Answer(message.id, part, of, "postponed", reason=why, due_at=again))
@@ -297,6 +302,7 @@ class Drain:
         if not self._said and not self._unwritten:
             return None
         said, self._said = self._said, []
+        self.counts.update([each.said for each in said])
         unwritten, self._unwritten = self._unwritten, []
         return partial(self._record, said=said, unwritten=unwritten)
 

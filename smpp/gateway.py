@@ -6,6 +6,8 @@ Exactly once does not exist in SMPP: what is unknown stays unknown until a recei
 """
 
 import asyncio
+from collections import Counter
+from collections.abc import Iterator
 from contextlib import suppress
 from datetime import timedelta
 from functools import partial
@@ -14,6 +16,7 @@ from pathlib import Path
 from core.config import Bind
 from runtime.app import App
 from runtime.logs import log
+from runtime.measures import Measure
 from smpp.binds import keep_bound
 from smpp.drain import Drain
 from smpp.errors import BindRefused, LinkError
@@ -63,6 +66,8 @@ class Gateway:
         self._why_down = "not bound yet"
         self._alarms: asyncio.Queue[str | None] = asyncio.Queue()
         self._alarm: asyncio.TimerHandle | None = None
+        self._received: Counter[str] = Counter(messages=0, receipts=0)
+        self._lost = 0  #: binds that were lost or did not come about
 
     def says(self) -> dict[str, object]:
         """For `mai status` and `mai smsc`."""
@@ -75,12 +80,39 @@ class Gateway:
             "per_second": round(self.drain.flow.rate, 1),
         }
 
+    def measures(self) -> Iterator[Measure]:
+        """For `/metrics`; counters since the gateway began."""
+        drain, of = self.drain, {"bind": self.bind.name}
+        gauges: dict[str, tuple[str, float]] = {
+            "bound": ("1: the bind is up", drain.session is not None),
+            "window": ("Messages that may wait for their answers", self.bind.window),
+            "in_flight": ("Messages that wait for their answers", drain.in_flight),
+            "marked": ("Parts that are marked as sending and not written", drain.ahead),
+            "parts_per_second": ("The rate now, after what the SMSC said of it", drain.flow.rate),
+        }
+        for name, (help_, value) in gauges.items():
+            yield Measure("gauge", f"mai_smsc_{name}", help_, of, value)
+        counters: dict[str, tuple[str, float]] = {
+            "submitted": ("Parts that were written to the SMSC", drain.counts["submitted"]),
+            "throttled": ("Answers that we are too fast", drain.counts["throttled"]),
+            "receipts": ("Delivery receipts that were stored", self._received["receipts"]),
+            "messages": ("SMS from subscribers that were stored, in parts", self._received["messages"]),
+            "binds_lost": ("Binds that were lost or did not come about", self._lost),
+        }
+        for name, (help_, value) in counters.items():
+            yield Measure("counter", f"mai_smsc_{name}_total", help_, of, value)
+        for answer in ("accepted", "failed", "postponed", "unknown"):
+            labels = of | {"answer": answer}
+            yield Measure(
+                "counter", "mai_smsc_answers_total", "What became of parts", labels, drain.counts[answer]
+            )
+
     async def keep(self) -> None:
         """Bind, again and again, until cancelled."""
         link = link_of(self.app, self.bind)
 
         async def deliver(pdu: DeliverSm | DataSm) -> int:
-            return await take_incoming(self.app, self.bind.name, pdu)
+            return await take_incoming(self.app, self.bind.name, pdu, self._received)
 
         await keep_bound(lambda: connect(link, deliver, self.drain.late), self._up, self._down)
 
@@ -93,9 +125,11 @@ class Gateway:
     def _down(self, why: LinkError, wait_s: float) -> None:
         """A refused bind is an alarm at once, a link that is down after a while."""
         self.drain.unbound()
+        self._lost += 1
         self._why_down = f"{why}; next try in {wait_s:.0f} s"
         hint = " (system_id or password of config.yaml)" if getattr(why, "credentials", False) else ""
-        text = f"SMSC {self.bind.name} at {self.bind.host}:{self.bind.port}: {why}{hint}"
+        host = f"[{self.bind.host}]" if ":" in self.bind.host else self.bind.host
+        text = f"SMSC {self.bind.name} at {host}:{self.bind.port}: {why}{hint}"
         if isinstance(why, BindRefused):
             self._cancel_alarm()
             self._alarms.put_nowait(text)
@@ -123,6 +157,7 @@ async def run(app: App, stopping: asyncio.Event) -> None:
     gateways = [Gateway(app, bind, known.get(bind.name, Route())) for bind in app.config.smsc]
     drains = [gateway.drain for gateway in gateways if gateway.bind.bind != "receiver"]
     app.says["sms"] = lambda: {gateway.bind.name: gateway.says() for gateway in gateways}
+    app.measures["sms"] = lambda: (measure for gateway in gateways for measure in gateway.measures())
     async with asyncio.TaskGroup() as recording:
         for drain in drains:
             recording.create_task(drain.record())

@@ -1,6 +1,7 @@
 """What do the SMSCs tell us? Receipts and messages from subscribers, committed before they are acknowledged."""
 
 import hashlib
+from collections import Counter
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -34,13 +35,20 @@ _STATES: dict[State, parts.Receipt] = {
 }
 
 
-async def take_incoming(app: App, bind: str, pdu: DeliverSm | DataSm) -> int:
-    """Store what came over a bind and act on it in the same transaction; returns the command_status to answer."""
+async def take_incoming(
+    app: App, bind: str, pdu: DeliverSm | DataSm, counts: Counter[str] | None = None
+) -> int:
+    """Store what came over a bind and act on it in the same transaction; returns the command_status to answer.
+
+    `counts`: receipts, and messages (parts of long ones are one each), as they are stored.
+    """
     receipt = receipt_of(pdu)
     if receipt is not None:
         await app.store.write(lambda tx: _take_receipt(tx, app, bind, pdu, receipt))
     else:
         await app.store.write(lambda tx: _take_message(tx, app, bind, pdu))
+    if counts is not None:
+        counts["receipts" if receipt is not None else "messages"] += 1
     return statuses.OK
 
 

@@ -1,46 +1,51 @@
-"""How many of each are there? Counts of the whole store, for `/metrics`."""
+"""How many of each are there? Counts for `/metrics`: of what is open now, and, far dearer, of whole tables."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import func, select
 
+from store.outbox import Standing
+from store.outbox import standing as standing_messages
 from store.schema import alarms, calls, contacts, messages, registrations, triggers
 from store.tx import Tx, words
 
+Labelled = dict[tuple[str, ...], int]
+
 
 @dataclass(frozen=True)
-class Counts:
-    """Rows of the store by their labels, and what is open and wrong now."""
+class Now:
+    """What is open and wrong now: read from the indexes of what is still to be worked on."""
 
-    triggers: dict[tuple[str, ...], int]  #: by fate; "open": none yet
-    calls: dict[tuple[str, ...], int]  #: ended ones by direction and outcome
-    open_calls: dict[tuple[str, ...], int]  #: by direction and state: dialing, up
-    contacts: dict[tuple[str, ...], int]  #: by state
-    messages: dict[tuple[str, ...], int]  #: by kind and state
-    registrations: dict[tuple[str, ...], int]  #: by state
+    open_calls: Labelled  #: by direction and state: dialing, up
+    outbox: tuple[Standing, ...]  #: messages by state and bind: due, sending, unknown
     alarms: tuple[str, ...]  #: names of those that stand
 
 
-def counts(tx: Tx) -> Counts:
-    """All counts at one moment."""
+def now_open(tx: Tx, *, now: datetime) -> Now:
+    """All of it at one moment."""
     still_open = calls.c.state.in_(words("dialing", "up"))
-    return Counts(
-        triggers=_by(tx, func.coalesce(triggers.c.fate, "open")),
-        calls=_by(tx, calls.c.direction, calls.c.outcome, where=calls.c.outcome.is_not(None)),
+    standing = select(alarms.c.name).where(alarms.c.until.is_(None)).order_by(alarms.c.name)
+    return Now(
         open_calls=_by(tx, calls.c.direction, calls.c.state, where=still_open),
-        contacts=_by(tx, contacts.c.state),
-        messages=_by(tx, messages.c.kind, messages.c.state),
-        registrations=_by(tx, registrations.c.state),
-        alarms=tuple(
-            tx.execute(
-                select(alarms.c.name).where(alarms.c.until.is_(None)).order_by(alarms.c.name)
-            ).scalars()
-        ),
+        outbox=standing_messages(tx, now=now),
+        alarms=tuple(tx.execute(standing).scalars()),
     )
 
 
-def _by(tx: Tx, *columns: Any, where: Any = None) -> dict[tuple[str, ...], int]:
+#: Whole tables, by what each is counted: for a large store a matter of seconds each.
+TABLES: dict[str, Callable[[Tx], Labelled]] = {
+    "triggers": lambda tx: _by(tx, func.coalesce(triggers.c.fate, "open")),
+    "calls": lambda tx: _by(tx, calls.c.direction, calls.c.outcome, where=calls.c.outcome.is_not(None)),
+    "contacts": lambda tx: _by(tx, contacts.c.state),
+    "messages": lambda tx: _by(tx, messages.c.kind, messages.c.state),
+    "registrations": lambda tx: _by(tx, registrations.c.state),
+}
+
+
+def _by(tx: Tx, *columns: Any, where: Any = None) -> Labelled:
     chosen = select(*columns, func.count().label("counted")).group_by(*columns).order_by(*columns)
     if where is not None:
         chosen = chosen.where(where)

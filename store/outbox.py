@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import and_, bindparam, func, not_, or_, select, true
+from sqlalchemy import and_, bindparam, func, literal, not_, or_, select, true, union_all
 
 from core.config import Bind
 from store.schema import messages
 from store.settings import ALL
 from store.times import moment, us
-from store.tx import Tx, word, words
+from store.tx import Tx, word
 
 #: Characters of a part in UCS2: what has not been cut yet is counted as dear as it may be.
 _UCS2_PART = 67
@@ -36,14 +36,15 @@ class Standing:
     oldest: timedelta
 
 
-_BACKLOG = select(
-    func.count().label("counted"),
-    func.coalesce(func.sum((func.length(messages.c.text) + _UCS2_PART - 1) // _UCS2_PART), 0).label("parts"),
-    func.min(messages.c.due_at).label("oldest"),
-).where(
-    messages.c.state.in_(words("due", "sending")),
-    messages.c.due_at <= bindparam("now"),
-)
+def _waiting(state: str, *where: Any) -> Any:
+    """Each state by itself, for each has an index of its own."""
+    return select(
+        func.count().label("counted"),
+        func.coalesce(func.sum((func.length(messages.c.text) + _UCS2_PART - 1) // _UCS2_PART), 0).label(
+            "parts"
+        ),
+        func.min(messages.c.due_at).label("oldest"),
+    ).where(messages.c.state == word(state), messages.c.due_at <= bindparam("now"), *where)
 
 
 def backlog(tx: Tx, *, now: datetime, binds: Sequence[Bind] = (), held: Sequence[str] = ()) -> Backlog:
@@ -51,16 +52,17 @@ def backlog(tx: Tx, *, now: datetime, binds: Sequence[Bind] = (), held: Sequence
 
     Not counted: what none of `binds` takes (no bind: any does), and advertising of programmes that a pause holds.
     """
-    chosen = _BACKLOG
+    where: list[Any] = []
     senders = [bind for bind in binds if bind.bind != "receiver"]
     if senders and all(bind.senders or bind.programmes for bind in senders):
-        chosen = chosen.where(or_(*(_takes(bind) for bind in senders)))
+        where.append(or_(*(_takes(bind) for bind in senders)))
     if held:
         advertising = messages.c["class"] == "advertising"
         of_held = true() if ALL in held else func.coalesce(messages.c.programme, "").in_(held)
-        chosen = chosen.where(not_(and_(advertising, of_held)))
-    row = tx.execute(chosen, {"now": us(now)}).one()
-    return Backlog(row.counted, int(row.parts), moment(row.oldest))
+        where.append(not_(and_(advertising, of_held)))
+    rows = [tx.execute(_waiting(state, *where), {"now": us(now)}).one() for state in ("due", "sending")]
+    oldest = min((row.oldest for row in rows if row.oldest is not None), default=None)
+    return Backlog(sum(row.counted for row in rows), sum(int(row.parts) for row in rows), moment(oldest))
 
 
 def _takes(bind: Bind) -> Any:
@@ -72,19 +74,24 @@ def _takes(bind: Bind) -> Any:
     return and_(*mine)
 
 
-def standing(tx: Tx, *, now: datetime) -> tuple[Standing, ...]:
-    """What has not ended well, by state and bind, with the age of the oldest: due, sending, unknown."""
+def _counted(state: str) -> Any:
+    """Each state by itself, for each has an index of its own."""
     bind = func.coalesce(messages.c.bind, "").label("on_bind")
     since = func.min(func.coalesce(messages.c.sending_at, messages.c.due_at)).label("since")
-    chosen: Any = (
-        select(messages.c.state, bind, func.count().label("counted"), since)
-        .where(messages.c.state.in_((word("due"), word("sending"), word("unknown"))))
-        .group_by(messages.c.state, bind)
-        .order_by(messages.c.state, bind)
-    )
+    counted = select(literal(state).label("state"), bind, func.count().label("counted"), since)
+    return counted.where(messages.c.state == word(state)).group_by(bind)
+
+
+_STANDING = union_all(*(_counted(state) for state in ("due", "sending", "unknown"))).order_by(
+    "state", "on_bind"
+)
+
+
+def standing(tx: Tx, *, now: datetime) -> tuple[Standing, ...]:
+    """What has not ended well, by state and bind, with the age of the oldest: due, sending, unknown."""
     return tuple(
         Standing(row.state, row.on_bind, row.counted, max(now - moment(row.since), timedelta(0)))
-        for row in tx.execute(chosen)
+        for row in tx.execute(_STANDING)
     )
 
 

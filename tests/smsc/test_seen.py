@@ -65,6 +65,31 @@ async def test_binds_outbox_and_unknowns_are_shown(tmp_path: Path) -> None:
         assert (found["parts_waiting"], found["fullness"]) == (0, 0)
 
 
+async def test_every_bind_is_measured(tmp_path: Path) -> None:
+    """Issue 4, 6: metrics: bound, window, rate, in flight, answers, throttling, receipts, SMS from subscribers."""
+    faults = Faults(statuses=[0x58], status_of={wire(BINH): 0x0B})
+    async with world(tmp_path, faults=faults, per_second=500) as running:
+        await running.send(new("thanks:1", "đ" * 100), new("thanks:2", number=BINH))
+        await running.settled("thanks:1")
+        await running.settled("thanks:2", state="failed")
+        await running.smsc.send_mo(wire(AN), "8989", "xin chao")
+        measured = {
+            (each.name, each.labels.get("answer", "")): each.value
+            for each in running.app.measures["sms"]()
+            if each.labels["bind"] == "smsc1"
+        }
+        rate = measured.pop(("mai_smsc_parts_per_second", ""))
+        assert 25 <= rate < 500
+        assert measured == {
+            ("mai_smsc_bound", ""): 1, ("mai_smsc_window", ""): 20, ("mai_smsc_in_flight", ""): 0,
+            ("mai_smsc_marked", ""): 0, ("mai_smsc_submitted_total", ""): 4, ("mai_smsc_throttled_total", ""): 1,
+            ("mai_smsc_receipts_total", ""): 2, ("mai_smsc_messages_total", ""): 1,
+            ("mai_smsc_binds_lost_total", ""): 0, ("mai_smsc_answers_total", "accepted"): 2,
+            ("mai_smsc_answers_total", "failed"): 1, ("mai_smsc_answers_total", "postponed"): 1,
+            ("mai_smsc_answers_total", "unknown"): 0,
+        }  # fmt: skip
+
+
 async def test_the_backlog_counts_what_is_due_now_in_parts(tmp_path: Path) -> None:
     """Issue 4, 4: the dialer is told how full the outbox is."""
     async with world(tmp_path, start=False) as running:
