@@ -131,8 +131,7 @@ async def session(port: int, count: int, futures: bool = False) -> dict[str, Any
                 bound.send(message).add_done_callback(_got)
             else:
                 bound.post(message, taken)
-        while bound.in_flight:  # noqa: ASYNC110 - the last turns of the loop
-            await asyncio.sleep(0)
+        await bound.until_idle()
         return took()
 
 

@@ -141,6 +141,10 @@ class Session(asyncio.Protocol):
         await self._window.until_room()
         return self._window.room
 
+    async def until_idle(self) -> None:
+        """Returns when no message waits for its answer."""
+        await self._window.until_idle()
+
     async def ask(self, request: pdu.QuerySm | pdu.CancelSm) -> Pdu:
         """One question outside the window. Raises Rejected, NotWritten, LinkLost; TimeoutError."""
         if self.state is not State.BOUND:
