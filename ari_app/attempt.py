@@ -136,7 +136,7 @@ def _may_try_another(app: App, programme: Programme, course: Course) -> bool:
     """Failed before any 18x, and there is still time to ring before the window ends (R8)."""
     if course.outcome is not Outcome.FAILED or course.rang:
         return False
-    law, class_ = app.installation.law, programme.campaign.class_
+    law, class_ = app.installation.law.at(app.now()), programme.campaign.class_
     windows = windows_of(programme, "voice", class_, law)
     return inside(windows, app.now(), margin_of("voice", law))
 

@@ -17,7 +17,7 @@ from store.tx import Tx
 def house_of(app: App) -> House:
     """What the decisions after a call and a registration need of this installation."""
     installation = app.installation
-    return House(installation.catalogue, installation.config.texts, installation.law)
+    return House(installation.catalogue, installation.config.texts, installation.law.at(app.now()))
 
 
 def end_call(tx: Tx, *, app: App, ended: Ended, now: datetime) -> Outcome | None:

@@ -94,7 +94,8 @@ def check_campaign(
 
 def _windows(check: Check) -> None:
     """R8: windows do not overlap, and lie within the law's; a signed-off public notice has its own."""
-    windows, law = check.campaign.windows, law_of(check.config) if check.config else Law()
+    windows = check.campaign.windows
+    law = law_of(check.config, check.today or date.max) if check.config else Law()
     own = check.campaign.class_ in ("public_notice", "transactional")
     for name, written, allowed in (
         ("calls", windows.calls, law.call_window),

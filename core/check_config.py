@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterable
-from datetime import timedelta
 
 from core.config import Config
 from core.numbers import BadNumber, subscriber_number
@@ -15,8 +14,6 @@ from core.yaml_file import Document, Path, Problem, key_of
 _BRANDNAME = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9 ._-]{1,11}\Z")
 _NUMBER = re.compile(r"\+?[0-9]{2,15}\Z")
 _SAMPLE = Offer("C90N", "4GB/ngày", "90.000đ", "DK C90N", "999", 30)
-#: R13: consent, refusals and their confirmations are proved by the logs.
-KEPT_AT_LEAST = timedelta(days=366)
 _LABELS = ("[QC]", "[AD]")  # R4
 
 
@@ -128,9 +125,6 @@ def _house(document: Document, config: Config) -> None:
                 f'"{keyword}" orders nothing',
                 "write a word like DK; TC, STOP, HD say other things",
             )
-    if config.limits.keep_logs < KEPT_AT_LEAST:
-        wrong = "is too short: refusals are proved by the logs (R13)"
-        say(document, ("limits", "keep_logs"), wrong, 'write at least "366d"')
     for index, number in enumerate(config.limits.blocked_inbound):
         try:
             subscriber_number(number)

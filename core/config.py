@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, Field, SecretStr
 
+from core.figures import Figures, Row
 from core.written import Duration, Written
 
 # Patterns are run by Rust's regex: there `$` is the very end of the text, not before a last newline too.
@@ -142,16 +143,22 @@ class Advertiser(Written):
     address: str = Field(min_length=1)
 
 
-class Limits(Written):
-    """rules.md figures; stricter than the law, never looser (the rule refuses what is looser)."""
+class LimitsRow(Row):
+    """Other figures for some days: a campaign of the regulator, a new decree that is announced."""
 
-    calls_per_24h: int = Field(default=1, ge=0, le=1)
-    sms_per_24h: int = Field(default=3, ge=0, le=3)
-    dnc_max_age: Duration = Field(default="24h", validate_default=True)
-    dnc_max_shrink: float = Field(default=0.05, ge=0, le=0.05)
+    reason: str | None = None
+
+
+class Limits(Figures):
+    """rules.md figures; stricter than core/law.yaml, never looser (`mai check` refuses what is looser).
+
+    What stands here holds always, but on the days of a row of `dated` that says otherwise. Absent: the law's.
+    """
+
+    keep_logs: Duration = Field(default="731d", validate_default=True)  #: R13: our choice
+    dated: tuple[LimitsRow, ...] = ()
     approval_exempt_units: tuple[str, ...] = ()
     extra_tet_days: tuple[date, ...] = ()
-    keep_logs: Duration = Field(default="731d", validate_default=True)  #: R13: at least 366d
     blocked_inbound: tuple[str, ...] = ()  #: numbers whose calls to 9090 are refused
 
 

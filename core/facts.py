@@ -4,16 +4,20 @@ Of what is made for every number there may be tens of thousands a second: those 
 tenth of a frozen dataclass.
 """
 
+from bisect import bisect_right
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from datetime import date, datetime, timedelta
 from hashlib import blake2s
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from core.campaigns import Campaign, Channel, Class
 from core.config import Config
+from core.decree import LawRow, bound, law_rows
+from core.figures import FIGURES, Row, set_in, strictest
 from core.outcomes import Outcome
 from core.triggers import TriggerKind
-from core.written import Window, window
+from core.written import VIETNAM, Window
 
 
 class Subscriber(NamedTuple):
@@ -94,28 +98,51 @@ class Facts(NamedTuple):
     event: Event | None = None
 
 
-_CALLS, _SMS = window("08:00-17:00"), window("08:00-22:00")
-
-
 @dataclass(frozen=True)
 class Law:
-    """The figures of rules.md that configuration may set, never looser than the law."""
+    """The figures of the rules on one day. What is not given is what core/law.yaml says until further notice."""
 
-    calls_per_24h: int = 1
-    sms_per_24h: int = 3
-    dnc_max_age_hours: float = 24
-    dnc_max_shrink: float = 0.05
+    calls_per_24h: int = field(default_factory=lambda: bound("calls_per_24h"))
+    sms_per_24h: int = field(default_factory=lambda: bound("sms_per_24h"))
+    dnc_max_age_hours: float = field(default_factory=lambda: _hours(bound("dnc_max_age")))
+    dnc_max_shrink: float = field(default_factory=lambda: bound("dnc_max_shrink"))
     granted: tuple[Grant, ...] = ()
     approval_exempt_units: frozenset[str] = frozenset()
     ring_s: int = 30
     extra_tet_days: tuple[date, ...] = ()
-    care_calls_per_24h: int = 1  #: of class care, counted apart from advertising
-    care_sms_per_24h: int = 3
-    call_window: Window = _CALLS  #: R8, of advertising and care
-    sms_window: Window = _SMS
+    care_calls_per_24h: int = field(
+        default_factory=lambda: bound("care_calls_per_24h")
+    )  #: of class care, counted apart from advertising
+    care_sms_per_24h: int = field(default_factory=lambda: bound("care_sms_per_24h"))
+    call_window: Window = field(default_factory=lambda: bound("call_hours"))  #: R8, of advertising and care
+    sms_window: Window = field(default_factory=lambda: bound("sms_hours"))
     always_excluded: frozenset[str] = frozenset({"vip", "internal", "duty"})  #: O3, of advertising
-    clock_doubt_s: int = 300  #: R15: a list or event further ahead than this puts the clock in doubt
-    version: str = "rules.md 2026-11"
+    clock_doubt_s: float = field(default_factory=lambda: bound("clock_doubt").total_seconds())  #: R15
+    keep_logs: timedelta = field(default_factory=lambda: bound("keep_logs"))  #: R13
+    #: Since when the newest rows of the law and of config.yaml hold, and a hash of all figures.
+    version: str = "law"
+    #: First day -> what is different from then on, in the order of the days; empty: nothing ever is.
+    dated: tuple[tuple[date, Mapping[str, Any]], ...] = field(default=(), compare=False, repr=False)
+    #: The days that these figures hold on, the last excluded.
+    holds: tuple[date, date] = field(default=(date.min, date.max), compare=False, repr=False)
+
+    def at(self, now: datetime) -> "Law":
+        """The figures that hold at this moment."""
+        return self.on(now.astimezone(VIETNAM).date()) if self.dated else self
+
+    def on(self, day: date) -> "Law":
+        """The figures that hold on this Vietnamese day."""
+        if self.holds[0] <= day < self.holds[1]:
+            return self
+        begins = [first for first, _ in self.dated]
+        place = max(bisect_right(begins, day) - 1, 0)
+        first, figures = self.dated[place]
+        last = begins[place + 1] if place + 1 < len(begins) else date.max
+        return replace(self, holds=(first, last), **figures)
+
+
+def _hours(length: timedelta) -> float:
+    return length / timedelta(hours=1)
 
 
 @dataclass(frozen=True)
@@ -127,23 +154,64 @@ class Programme:
     version: str = field(default="")
 
 
-def law_of(config: Config) -> Law:
-    """The figures that hold in this installation. The ring limit is the longest of its trunks.
+def law_of(config: Config, day: date = date.max, decree: tuple[LawRow, ...] | None = None) -> Law:
+    """The figures that hold in this installation on that Vietnamese day; `Law.on` knows those of other days.
 
-    Its version changes with every figure, so that a verdict can be read years later.
+    The strictest of the rows of `decree` (core/law.yaml) and of config.yaml. The ring limit is the longest of the
+    trunks. Without a day: what holds until further notice. Raises BadYaml for a law.yaml that is wrong.
     """
-    limits = config.limits
+    decree = law_rows() if decree is None else decree
+    rows: tuple[Row, ...] = (*decree, *config.limits.dated)
+    begins = {row.effective_from or date.min for row in rows}
+    begins |= {
+        row.effective_to + timedelta(days=1)
+        for row in rows
+        if row.effective_to and row.effective_to < date.max
+    }
+    dated = tuple((first, _figures_on(config, first, decree)) for first in sorted({date.min, *begins}))
+    never = (date.max, date.min)  # so that `on` looks the day up
     law = Law(
-        calls_per_24h=limits.calls_per_24h,
-        sms_per_24h=limits.sms_per_24h,
-        dnc_max_age_hours=limits.dnc_max_age / timedelta(hours=1),
-        dnc_max_shrink=limits.dnc_max_shrink,
         granted=tuple(Grant(row.name, row.until, row.reference) for row in config.granted),
-        approval_exempt_units=frozenset(limits.approval_exempt_units),
+        approval_exempt_units=frozenset(config.limits.approval_exempt_units),
         ring_s=max(trunk.ring_s for trunk in config.trunks),
-        extra_tet_days=limits.extra_tet_days,
+        extra_tet_days=config.limits.extra_tet_days,
+        holds=never,
     )
-    sets = {field.name: getattr(law, field.name) for field in fields(law)}
-    ordered = {name: sorted(v) if isinstance(v, frozenset) else v for name, v in sets.items()}
+    return replace(law, dated=tuple((first, _named(law, each)) for first, each in dated)).on(day)
+
+
+def _figures_on(config: Config, day: date, decree: tuple[LawRow, ...]) -> dict[str, Any]:
+    """The fields of Law that have a date."""
+    own = [row for row in config.limits.dated if row.holds(day)]
+    written = set_in(config.limits) | {name: value for row in own for name, value in set_in(row).items()}
+    held = {
+        name: strictest(name, [bound(name, day, decree), *([written[name]] if name in written else [])])
+        for name in FIGURES
+    }
+    since = max((row.effective_from for row in decree if row.holds(day)), default="before its first row")
+    newest = max((row.effective_from or "undated" for row in own), key=str, default="undated")
+    return {
+        "calls_per_24h": held["calls_per_24h"],
+        "sms_per_24h": held["sms_per_24h"],
+        "care_calls_per_24h": held["care_calls_per_24h"],
+        "care_sms_per_24h": held["care_sms_per_24h"],
+        "call_window": held["call_hours"],
+        "sms_window": held["sms_hours"],
+        "dnc_max_age_hours": _hours(held["dnc_max_age"]),
+        "dnc_max_shrink": held["dnc_max_shrink"],
+        "keep_logs": held["keep_logs"],
+        "clock_doubt_s": held["clock_doubt"].total_seconds(),
+        "version": f"law {since}, limits {newest}",
+    }
+
+
+def _named(law: Law, figures: Mapping[str, Any]) -> Mapping[str, Any]:
+    """`law 2020-10-01, limits 2027-01-01, 5f3a91c2`: since when the newest row of each holds, and all figures.
+
+    It changes with every figure, so that a verdict can be read years later.
+    """
+    held = replace(law, **figures)
+    sets = {field.name: getattr(held, field.name) for field in fields(law) if field.compare}
+    ordered = {name: sorted(v) if isinstance(v, frozenset) else str(v) for name, v in sets.items()}
     digest = blake2s(repr(ordered).encode(), digest_size=4).hexdigest()
-    return replace(law, version=f"{law.version} {digest}")
+    return {**figures, "version": f"{held.version}, {digest}"}

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from core.campaigns import Campaign
 from core.check_campaign import check_campaign
 from core.check_config import check_config
+from core.check_limits import check_limits
 from core.config import Config, Prompts
 from core.facts import Programme
 from core.packages import Catalogue
@@ -34,6 +35,7 @@ def parse_config(text: str | bytes, file: str, env: Mapping[str, str]) -> Config
     config = fit(document, Config, _filled(document, (), document.value, env))
     if config is not None:
         check_config(document, config)
+        check_limits(document, config)
     return _answer(document, config)
 
 

@@ -69,6 +69,7 @@ def may_send(
     must be renewed make it wait, and it is dropped where the wait would outlast its validity. Transactional
     messages need a granted sender only. `programme` None: not loaded now (advertising waits for it).
     """
+    law = law.at(now)
     if valid_until is not None and now >= valid_until:
         return Sending("drop", rule="O8", reason="Its validity has ended.")
     if class_ == "transactional":

@@ -33,6 +33,7 @@ def calendar(programme: Programme, law: Law, first: date, days: int = DAYS) -> l
 
 
 def _day(programme: Programme, law: Law, day: date) -> dict[str, Any]:
+    law = law.on(day)
     rest = closed(day, law.extra_tet_days)
     class_ = programme.campaign.class_
     return {

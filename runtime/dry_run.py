@@ -62,7 +62,8 @@ async def dry_run(
     chosen, law = installation.programmes[programme], installation.law
     async with open_app(installation, readonly=True) as app:
         now = app.now().astimezone(VIETNAM)
-        moment = first_moment(chosen, law, now)
+        moment = first_moment(chosen, law.at(now), now)
+        law = law.at(moment)
         event = _event(chosen, moment)
         people = await app.store.read(lambda tx: people_of(tx, chosen, "voice", moment, event))
     if people is None:
@@ -112,7 +113,7 @@ def _effort(
     again = retry.retry.times if retry and retry.retry else 0
     missed = 1 - assumed.answered
     calls = ceil(reached * sum(missed**turn for turn in range(again + 1)) - 1e-6)
-    finished, days, most = _finished(programme, installation.law, moment, calls / rate)
+    finished, days, most = _finished(programme, installation.law.at(moment), moment, calls / rate)
     return {
         "calls": calls,
         "calls_per_second": round(rate, 3),

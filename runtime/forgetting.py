@@ -52,7 +52,8 @@ async def remove_expired(
     app: App, stopping: asyncio.Event | None = None, *, batch: int = _BATCH
 ) -> dict[str, int]:
     """Remove every row whose time is over, in batches; returns how many went, by table."""
-    now, kept_for = app.now(), app.config.limits.keep_logs
+    now = app.now()
+    kept_for = app.installation.law.at(now).keep_logs
     gone: dict[str, int] = {}
     for table in retention.KEEP:
         look = partial(retention.expired, table=table, now=now, kept_for=kept_for, limit=batch)

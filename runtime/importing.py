@@ -160,11 +160,11 @@ async def _compared(installation: Installation, built: Built, force: bool) -> li
         async with open_app(installation, readonly=True) as app:
             folder = app.store.lists
             found = (await app.store.read(lists.in_force)).get((built.kind, built.programme))
+            limit = installation.law.at(app.now()).dnc_max_shrink
     except NoStore:
         return None
     if found is None:
         return None
-    limit = installation.law.dnc_max_shrink
     if not force and built.rows < found.state.rows * (1 - limit):
         raise CommandFailed(
             f"the {NAMES[built.kind]} has {built.rows:,} numbers, the one in force {found.state.rows:,}: it shrank by "

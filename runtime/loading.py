@@ -4,15 +4,17 @@ import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 from core.config import Config
+from core.decree import law_rows
 from core.facts import Programme, law_of
 from core.lint import Finding, lint
 from core.loading import Problem, parse_campaign, parse_config, parse_packages
 from core.packages import Catalogue
 from core.written import VIETNAM
+from core.yaml_file import BadYaml
 from runtime.app import App, Installation, Media
 from runtime.clock import clock_of
 from runtime.failed import BadInstallation
@@ -40,6 +42,10 @@ def _text(path: Path, what: str) -> bytes:
 
 def load_config(file: Path) -> Config:
     """config.yaml, filled from the environment. Raises BadInstallation with every problem."""
+    try:
+        law_rows()
+    except BadYaml as wrong:
+        raise BadInstallation([str(problem) for problem in wrong.problems]) from wrong
     config = parse_config(_text(file, "the configuration"), _shown(file), os.environ)
     if isinstance(config, list):
         raise BadInstallation([str(problem) for problem in config])
@@ -73,9 +79,13 @@ def load_catalogue(config: Config, folder: Path) -> Catalogue:
     return catalogue
 
 
+def _today(config: Config) -> date:
+    return (config.clock.now or datetime.now(UTC)).astimezone(VIETNAM).date()
+
+
 def load_campaigns(config: Config, folder: Path, catalogue: Catalogue) -> list[Loaded]:
     """Every file of campaigns/, the good and the bad."""
-    today = (config.clock.now or datetime.now(UTC)).astimezone(VIETNAM).date()
+    today = _today(config)
     loaded = []
     for path in _campaign_files((folder / config.campaigns).resolve()):
         text, shown = _text(path, "a campaign"), _shown(path)
@@ -105,7 +115,7 @@ def load(file: Path) -> Installation:
         programmes={each.name: each.programme for each in campaigns if each.programme},
         files={each.name: each.text.decode("utf-8", "replace") for each in campaigns},
         held_back={each.name: why for each in campaigns if (why := each.why_held_back)},
-        law=law_of(config),
+        law=law_of(config, _today(config)),
     )
 
 

@@ -71,7 +71,7 @@ async def smsc(app: App) -> Any:
         return backlog, outbox.standing(tx, now=now), outbox.unknown(tx)
 
     backlog, standing, unknown = await app.store.read(look)
-    end = end_of_window((app.installation.law.sms_window,), now)
+    end = end_of_window((app.installation.law.at(now).sms_window,), now)
     per_second = sum(bind.per_second for bind in senders)
     waited = now - backlog.oldest_due_at if backlog.oldest_due_at else timedelta(0)
     full = outbox_fullness(backlog.parts, per_second, now, end, waited=waited) if per_second else 0.0

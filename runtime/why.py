@@ -35,7 +35,7 @@ def _lists(found: Mapping[str, Any], installation: Installation, now: datetime) 
     kinds = {each["kind"]: each for each in found["lists"]}
     if "subscribers" not in kinds:
         reasons.append("no subscribers are known: `mai import subscribers FILE`")
-    dnc, most = kinds.get("dnc"), timedelta(hours=installation.law.dnc_max_age_hours)
+    dnc, most = kinds.get("dnc"), timedelta(hours=installation.law.at(now).dnc_max_age_hours)
     if dnc is None:
         reasons.append("R2: there is no DoNotCall register: `mai import dnc FILE`")
     elif now - datetime.fromisoformat(dnc["imported_at"]) > most:
