@@ -124,6 +124,7 @@ def may_contact(
     bound = counts_as(class_)
     if channel == "voice" and bound != programme.campaign.class_:
         bound = "advertising"
+    law = law.at(now)  # the figures of that day
     question = Question(facts, programme, channel, bound, now, law, sender)
     version = f"{programme.version} {law.version}"
     verdicts = []
