@@ -6,10 +6,12 @@ value that the base does not know is a no.
 
 from collections.abc import Callable, Collection, Iterator
 from datetime import date
-from typing import NamedTuple
+from functools import lru_cache
+from operator import attrgetter
+from typing import Any, NamedTuple
 
 from core.campaigns import Arpu, Audience
-from core.facts import Event, Subscriber
+from core.facts import Event, Facts, Subscriber
 
 UNKNOWN = "unknown"
 
@@ -23,66 +25,104 @@ class Condition(NamedTuple):
     limit: str
 
 
-def _one_of(name: str, wanted: Collection[str] | None, value: str | None) -> Condition | None:
+class Ask(NamedTuple):
+    """A condition as it is written: it is asked of ten thousand numbers a second."""
+
+    name: str
+    value: Callable[[Facts], Any]  #: what it looks at
+    met: Callable[[Any], bool]
+    words: Callable[[Any], str]  #: what was seen, for people
+    limit: str
+
+    def of(self, facts: Facts) -> Condition:
+        seen = self.value(facts)
+        return Condition(self.name, self.met(seen), self.words(seen), self.limit)
+
+
+def _words(value: object) -> str:
+    return UNKNOWN if value is None else str(value)
+
+
+def _one_of(name: str, wanted: Collection[str] | None) -> Ask | None:
     if wanted is None:
         return None
-    return Condition(name, value is not None and value in wanted, value or UNKNOWN, " or ".join(wanted))
+    met = frozenset(wanted).__contains__
+    return Ask(name, attrgetter(f"subscriber.{name}"), met, lambda seen: seen or UNKNOWN, " or ".join(wanted))
 
 
-def payment(audience: Audience, who: Subscriber, event: Event | None) -> Condition | None:
-    return _one_of("payment", audience.payment, who.payment)
+def payment(audience: Audience, today: date | None) -> Ask | None:
+    return _one_of("payment", audience.payment)
 
 
-def device(audience: Audience, who: Subscriber, event: Event | None) -> Condition | None:
-    return _one_of("device", audience.device, who.device)
+def device(audience: Audience, today: date | None) -> Ask | None:
+    return _one_of("device", audience.device)
 
 
-def region(audience: Audience, who: Subscriber, event: Event | None) -> Condition | None:
-    return _one_of("region", audience.region, who.region)
+def region(audience: Audience, today: date | None) -> Ask | None:
+    return _one_of("region", audience.region)
 
 
-def status(audience: Audience, who: Subscriber, event: Event | None) -> Condition | None:
-    return _one_of("status", audience.status, who.status)
+def status(audience: Audience, today: date | None) -> Ask | None:
+    return _one_of("status", audience.status)
 
 
-def segment(audience: Audience, who: Subscriber, event: Event | None) -> Condition | None:
-    return _one_of("segment", audience.segment, who.segment)
+def segment(audience: Audience, today: date | None) -> Ask | None:
+    return _one_of("segment", audience.segment)
 
 
-def tariff(audience: Audience, who: Subscriber, event: Event | None) -> Condition | None:
-    return _one_of("tariff", audience.tariff, who.tariff)
+def tariff(audience: Audience, today: date | None) -> Ask | None:
+    return _one_of("tariff", audience.tariff)
 
 
-def vlr(audience: Audience, who: Subscriber, event: Event | None) -> Condition | None:
+def vlr(audience: Audience, today: date | None) -> Ask | None:
     """O2: a record in the visitor location register of the region."""
-    if audience.vlr is None:
+    wanted = audience.vlr
+    if wanted is None:
         return None
-    seen = UNKNOWN if who.vlr is None else "yes" if who.vlr else "no"
-    return Condition("vlr", who.vlr is audience.vlr, seen, "yes" if audience.vlr else "no")
+    words = {None: UNKNOWN, True: "yes", False: "no"}
+    met = frozenset({wanted}).__contains__
+    return Ask("vlr", attrgetter("subscriber.vlr"), met, words.__getitem__, words[wanted])
 
 
-def topup(audience: Audience, who: Subscriber, event: Event | None) -> Condition | None:
+def topup(audience: Audience, today: date | None) -> Ask | None:
     """The amount of the event, in đồng."""
     least = audience.topup_at_least
     if least is None:
         return None
-    amount = event.amount if event else None
-    met = amount is not None and amount >= least
-    return Condition("topup_at_least", met, UNKNOWN if amount is None else str(amount), f"at least {least}")
+
+    def amount(facts: Facts) -> int | None:
+        return facts.event.amount if facts.event else None
+
+    return Ask("topup_at_least", amount, _within(least, None), _words, f"at least {least}")
 
 
-def arpu(wanted: Arpu, who: Subscriber) -> Condition:
+def _within(least: int | None, most: int | None) -> Callable[[int | None], bool]:
+    """What is unknown is not within."""
+
+    def met(seen: int | None) -> bool:
+        return seen is not None and (least is None or seen >= least) and (most is None or seen <= most)
+
+    return met
+
+
+def arpu(wanted: Arpu) -> Ask:
     """O4: the average of the last months, in đồng; fewer months known than asked for is a no."""
-    months = {"total": who.arpu, "data": who.arpu_data, "voice": who.arpu_voice}[wanted.of][: wanted.months]
-    name, limit = f"arpu {wanted.of}", _limits(wanted.at_least, wanted.at_most)
-    known = [amount for amount in months if amount is not None]
-    if len(known) < wanted.months:
-        return Condition(name, False, f"{len(known)} of {wanted.months} months known", limit)
-    total = sum(known)  # compared as a sum: no rounding decides
-    met = (wanted.at_least is None or total >= wanted.at_least * wanted.months) and (
-        wanted.at_most is None or total <= wanted.at_most * wanted.months
-    )
-    return Condition(name, met, f"{total / wanted.months:.0f} over {wanted.months} months", limit)
+    count, least, most = wanted.months, wanted.at_least, wanted.at_most
+    column = {"total": "arpu", "data": "arpu_data", "voice": "arpu_voice"}[wanted.of]
+    # compared as a sum: no rounding decides
+    within = _within(least and least * count, None if most is None else most * count)
+
+    def met(months: tuple[int | None, ...]) -> bool:
+        asked = months[:count]
+        return None not in asked and within(sum(asked))  # type: ignore[arg-type]
+
+    def words(months: tuple[int | None, ...]) -> str:
+        known = [amount for amount in months[:count] if amount is not None]
+        if len(known) < count:
+            return f"{len(known)} of {count} months known"
+        return f"{sum(known) / count:.0f} over {count} months"
+
+    return Ask(f"arpu {wanted.of}", attrgetter(f"subscriber.{column}"), met, words, _limits(least, most))
 
 
 def _limits(at_least: int | None, at_most: int | None) -> str:
@@ -91,49 +131,60 @@ def _limits(at_least: int | None, at_most: int | None) -> str:
     return " and ".join(least + most) or "known"
 
 
-def balance(audience: Audience, who: Subscriber, event: Event | None) -> Condition | None:
+def balance(audience: Audience, today: date | None) -> Ask | None:
     """The balance that the base knows, in đồng."""
     least, most = audience.balance_at_least, audience.balance_at_most
     if least is None and most is None:
         return None
-    seen, limit = who.balance, _limits(least, most)
-    met = seen is not None and (least is None or seen >= least) and (most is None or seen <= most)
-    return Condition("balance", met, UNKNOWN if seen is None else str(seen), limit)
+    value = attrgetter("subscriber.balance")
+    return Ask("balance", value, _within(least, most), _words, _limits(least, most))
 
 
-def holds(audience: Audience, who: Subscriber, event: Event | None) -> Condition | None:
+def holds(audience: Audience, today: date | None) -> Ask | None:
     """One of these packages is active."""
-    if audience.holds is None:
+    wanted = audience.holds
+    if wanted is None:
         return None
-    met = who.packages is not None and not who.packages.isdisjoint(audience.holds)
-    return Condition("holds", met, _packages(who), " or ".join(audience.holds))
+
+    def met(packages: frozenset[str] | None) -> bool:
+        return packages is not None and not packages.isdisjoint(wanted)
+
+    return Ask("holds", attrgetter("subscriber.packages"), met, _packages, " or ".join(wanted))
 
 
-def holds_none_of(audience: Audience, who: Subscriber, event: Event | None) -> Condition | None:
+def holds_none_of(audience: Audience, today: date | None) -> Ask | None:
     """None of these packages is active; packages that are unknown are a no."""
-    if audience.holds_none_of is None:
+    unwanted = audience.holds_none_of
+    if unwanted is None:
         return None
-    met = who.packages is not None and who.packages.isdisjoint(audience.holds_none_of)
-    return Condition("holds_none_of", met, _packages(who), f"none of {', '.join(audience.holds_none_of)}")
+
+    def met(packages: frozenset[str] | None) -> bool:
+        return packages is not None and packages.isdisjoint(unwanted)
+
+    limit = f"none of {', '.join(unwanted)}"
+    return Ask("holds_none_of", attrgetter("subscriber.packages"), met, _packages, limit)
 
 
-def _packages(who: Subscriber) -> str:
-    return UNKNOWN if who.packages is None else ", ".join(sorted(who.packages)) or "none"
+def _packages(packages: frozenset[str] | None) -> str:
+    return UNKNOWN if packages is None else ", ".join(sorted(packages)) or "none"
 
 
-def months_on_network(audience: Audience, who: Subscriber, today: date | None) -> Condition | None:
+def months_on_network(audience: Audience, today: date | None) -> Ask | None:
     """Whole months since activation on this Vietnamese date."""
     least = audience.months_on_network
     if least is None:
         return None
-    since = who.activated_on
-    if since is None or today is None:
-        return Condition("months_on_network", False, UNKNOWN, f"at least {least}")
-    months = (today.year - since.year) * 12 + today.month - since.month - (today.day < since.day)
-    return Condition("months_on_network", months >= least, str(months), f"at least {least}")
+
+    def months(facts: Facts) -> int | None:
+        since = facts.subscriber.activated_on if facts.subscriber else None
+        if since is None or today is None:
+            return None
+        return (today.year - since.year) * 12 + today.month - since.month - (today.day < since.day)
+
+    return Ask("months_on_network", months, _within(least, None), _words, f"at least {least}")
 
 
-_CONDITIONS: tuple[Callable[[Audience, Subscriber, Event | None], Condition | None], ...] = (
+_CONDITIONS: tuple[Callable[[Audience, date | None], Ask | None], ...] = (
     payment,
     device,
     status,
@@ -145,22 +196,22 @@ _CONDITIONS: tuple[Callable[[Audience, Subscriber, Event | None], Condition | No
     balance,
     holds,
     holds_none_of,
+    months_on_network,
 )
+
+
+def asked(audience: Audience, today: date | None) -> tuple[Ask, ...]:
+    """Every condition that the campaign file writes, in order, on this Vietnamese date."""
+    written = (condition(audience, today) for condition in _CONDITIONS)
+    return (*(ask for ask in written if ask is not None), *map(arpu, audience.arpu))
 
 
 def conditions(
     audience: Audience, who: Subscriber, event: Event | None, today: date | None = None
 ) -> Iterator[Condition]:
-    """Every condition that the campaign file writes, in order, with its answer on this Vietnamese date."""
-    for condition in _CONDITIONS:
-        answer = condition(audience, who, event)
-        if answer is not None:
-            yield answer
-    since = months_on_network(audience, who, today)
-    if since is not None:
-        yield since
-    for wanted in audience.arpu:
-        yield arpu(wanted, who)
+    """What every condition that is written says of a subscriber."""
+    known = Facts(who.number, who, event=event)
+    return (ask.of(known) for ask in asked(audience, today))
 
 
 def asks(audience: Audience) -> bool:
@@ -173,8 +224,13 @@ def flagged(flags: frozenset[str] | None, excluded: Collection[str]) -> Conditio
     """O3, B1: subscribers with one of these flags are not contacted; flags that are unknown are a no."""
     if not excluded:
         return None
-    limit = f"none of {', '.join(sorted(excluded))}"
+    limit = _none_of(frozenset(excluded))
     if flags is None:
         return Condition("exclude_flags", False, UNKNOWN, limit)
-    found = sorted(flags.intersection(excluded))
-    return Condition("exclude_flags", not found, ", ".join(found) or "none", limit)
+    found = ", ".join(sorted(flags.intersection(excluded)))
+    return Condition("exclude_flags", not found, found or "none", limit)
+
+
+@lru_cache(maxsize=256)
+def _none_of(excluded: frozenset[str]) -> str:
+    return f"none of {', '.join(sorted(excluded))}"

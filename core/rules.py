@@ -47,13 +47,17 @@ class Answer(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A line of the table: which classes a rule binds on which channel, and what a no makes of a trigger."""
+    """A line of the table: which classes a rule binds on which channel, and what a no makes of a trigger.
+
+    alike: it does not look at the facts of a number, so it says the same of every number of a batch.
+    """
 
     id: str
     check: Callable[[Question], Seen]
     voice: frozenset[str]
     sms: frozenset[str]
     fate: Fate = "refused_by_rule"
+    alike: bool = False
 
 
 _ALL = CLASSES
@@ -67,20 +71,22 @@ _NOT_TRANSACTIONAL = CLASSES - {"transactional"}
 #: first what makes a programme the wrong one for a subscriber, then the hour, then what needs the history.
 #: The paragraph is about R1-R16; conditions that a unit writes itself (O, B) bind whatever it calls for.
 RULES: tuple[Rule, ...] = (
-    Rule("R16", legal.clock, voice=_ALL, sms=_ALL),
-    Rule("enabled", own.enabled, voice=_ALL, sms=_NONE),
+    Rule("R16", legal.clock, voice=_ALL, sms=_ALL, alike=True),
+    Rule("enabled", own.enabled, voice=_ALL, sms=_NONE, alike=True),
     Rule("pause", own.paused, voice=_ALL, sms=_ADV),
     Rule("O1", own.trigger, voice=_NOT_TRANSACTIONAL, sms=_NONE),
     Rule("O2", own.in_base, voice=_NOT_TRANSACTIONAL, sms=_NONE, fate="unknown_number"),
     Rule("O2", own.audience, voice=_NOT_TRANSACTIONAL, sms=_NONE),
     Rule("hold_out", own.hold_out, voice=_NOT_TRANSACTIONAL, sms=_NONE),
     Rule("O3", own.excluded, voice=_NOT_TRANSACTIONAL, sms=_ADV_NOTICE),
-    Rule("R1", legal.class_, voice=_ALL, sms=_ALL),
-    Rule("O5", own.approved, voice=_ADV, sms=_ADV),
+    Rule("R1", legal.class_, voice=_ALL, sms=_ALL, alike=True),
+    Rule("O5", own.approved, voice=_ADV, sms=_ADV, alike=True),
     Rule("O20", own.fresh, voice=_NOT_TRANSACTIONAL, sms=_NONE, fate="stale"),
-    Rule("R8", legal.hours, voice=_NOT_TRANSACTIONAL, sms=_NOT_TRANSACTIONAL, fate="out_of_window"),
-    Rule("R9", legal.rest_day, voice=_ADV_NOTICE, sms=_ADV_NOTICE, fate="out_of_window"),
-    Rule("R10", legal.used_names, voice=_ALL, sms=_ALL),
+    Rule(
+        "R8", legal.hours, voice=_NOT_TRANSACTIONAL, sms=_NOT_TRANSACTIONAL, fate="out_of_window", alike=True
+    ),
+    Rule("R9", legal.rest_day, voice=_ADV_NOTICE, sms=_ADV_NOTICE, fate="out_of_window", alike=True),
+    Rule("R10", legal.used_names, voice=_ALL, sms=_ALL, alike=True),
     Rule("R6", legal.refused, voice=_ADV, sms=_ADV),
     Rule("R3", legal.consent, voice=_ADV, sms=_ADV),
     Rule("R2", legal.do_not_call, voice=_ADV, sms=_ADV),
@@ -121,27 +127,55 @@ def may_contact(
     `now` is aware. `sender`: who an SMS is from; without it every sender of the programme must be granted.
     first_no: stop at the first no. A call has its programme's class; asked as another, it is advertising.
     """
-    bound = counts_as(class_)
-    if channel == "voice" and bound != programme.campaign.class_:
-        bound = "advertising"
-    law = law.at(now)  # the figures of that day
-    question = Question(facts, programme, channel, bound, now, law, sender)
-    version = f"{programme.version} {law.version}"
-    verdicts = []
-    allowed = True
-    for rule in _BINDING[channel, bound]:
-        try:
-            seen = rule.check(question)
-        except Exception as error:  # R15: whatever goes wrong in a rule is a no, and the log says what
-            verdicts.append(_failed(rule, error, question, version))
-            allowed = False
-        else:
-            yes, value, limit, reason, again = seen
-            verdicts.append(Verdict(rule.id, yes, value, limit, reason, version, rule.fate, again))
-            allowed = allowed and yes
-        if first_no and not allowed:
-            break
-    return Answer(allowed, tuple(verdicts))
+    return Gate(programme, channel, class_, now, law, sender=sender).answer(facts, first_no=first_no)
+
+
+class Gate:
+    """`may_contact` for one number after the other: what a rule says whoever is asked about, it says once."""
+
+    def __init__(
+        self,
+        programme: Programme,
+        channel: Channel,
+        class_: Class,
+        now: datetime,
+        law: Law,
+        *,
+        sender: str | None = None,
+    ) -> None:
+        bound = counts_as(class_)
+        if channel == "voice" and bound != programme.campaign.class_:
+            bound = "advertising"
+        self._question = Question(Facts("", None), programme, channel, bound, now, law, sender)
+        self._version = f"{programme.version} {law.version}"
+        self._rules = _BINDING[channel, bound]
+        #: What each rule said last: the same words make the same verdict.
+        self._said: list[tuple[Seen, Verdict] | None] = [None] * len(self._rules)
+
+    def answer(self, facts: Facts, *, first_no: bool = False) -> Answer:
+        """Whether this number may be contacted; arguments as of `may_contact`."""
+        question, version, said = self._question, self._version, self._said
+        question.facts = facts
+        verdicts = []
+        allowed = True
+        for place, rule in enumerate(self._rules):
+            last = said[place]
+            try:
+                if last is None or not rule.alike:
+                    seen = rule.check(question)
+                    if last is None or seen is not last[0]:
+                        yes, value, limit, reason, again = seen
+                        verdict = Verdict(rule.id, yes, value, limit, reason, version, rule.fate, again)
+                        last = said[place] = seen, verdict
+                verdict = last[1]
+            except Exception as error:  # R15: whatever goes wrong in a rule is a no, and the log says what
+                verdict = _failed(rule, error, question, version)
+            verdicts.append(verdict)
+            if not verdict.allowed:
+                allowed = False
+                if first_no:
+                    break
+        return Answer(allowed, tuple(verdicts))
 
 
 def _failed(rule: Rule, error: Exception, question: Question, version: str) -> Verdict:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 
 from core.calendar import closed
 from core.campaigns import DAY, Channel, Class
@@ -10,8 +11,14 @@ from core.question import Question, Seen, counts_as
 from core.windows import Windows, clipped, next_allowed, spans_and_words
 from core.written import VIETNAM
 
+# What is said of nearly everybody is made once; ten thousand numbers a second are asked about.
+_NOT_LISTED = Seen(True, "not listed", "not listed")
+_NEVER_REFUSED = Seen(True, "never refused", "never refused")
+
 #: R10: how long before its end a grant is warned of.
 GRANT_WARNING = timedelta(days=30)
+_NO_TIME = timedelta(0)
+_hours = lru_cache(maxsize=64)(lambda hours: timedelta(hours=hours))
 
 
 def clock(q: Question) -> Seen:
@@ -118,10 +125,10 @@ def list_trouble(state: ListState | None, now: datetime, law: Law) -> str | None
     if state is None:
         return "The DoNotCall list is missing: all advertising stops."
     age = now - state.imported_at
-    if age > timedelta(hours=law.dnc_max_age_hours):
+    if age > _hours(law.dnc_max_age_hours):
         limit = f"{law.dnc_max_age_hours:g} h is the limit"
         return f"The DoNotCall list is {age} old, {limit}: all advertising stops."
-    if -age > timedelta(seconds=law.clock_doubt_s):
+    if age < _NO_TIME and -age > timedelta(seconds=law.clock_doubt_s):
         return (
             f"The DoNotCall list was imported {-age} in the future: a clock is wrong, all advertising stops."
         )
@@ -141,7 +148,7 @@ def do_not_call(q: Question) -> Seen:
     if q.channel in q.facts.on_do_not_call:
         what = "calls" if q.channel == "voice" else "messages"
         return Seen(False, "listed", "not listed", f"The number is on the DoNotCall list for {what}.")
-    return Seen(True, "not listed", "not listed")
+    return _NOT_LISTED
 
 
 def consent(q: Question) -> Seen:
@@ -156,7 +163,7 @@ def refused(q: Question) -> Seen:
     """R6, O21: a refusal holds from that moment for calls and messages of every programme."""
     at = q.facts.refused_at
     if at is None:
-        return Seen(True, "never refused", "never refused")
+        return _NEVER_REFUSED
     when = at.astimezone(VIETNAM).isoformat(" ", "seconds")
     return Seen(
         False, f"refused at {when}", "never refused", f"The subscriber refused advertising at {when}."
@@ -168,6 +175,8 @@ def cap(q: Question, limit: int, counted: list[Touch], what: str) -> Seen:
 
     A touch that lies in the future (the clock went back) counts.
     """
+    if not counted and limit > 0:
+        return _nothing_in_24h(limit)
     since = q.now - DAY
     recent = sorted(touch.at for touch in counted if touch.at > since)
     seen, allowed = f"{len(recent)} in 24 h", len(recent) < limit
@@ -179,6 +188,11 @@ def cap(q: Question, limit: int, counted: list[Touch], what: str) -> Seen:
     )
 
 
+@lru_cache(maxsize=64)
+def _nothing_in_24h(limit: int) -> Seen:
+    return Seen(True, "0 in 24 h", f"{limit} in 24 h")
+
+
 def frequency(q: Question) -> Seen:
     """R7: calls and messages of this class over all programmes; one whose fate is unknown counts."""
     law, care = q.law, q.class_ == "care"
@@ -186,6 +200,8 @@ def frequency(q: Question) -> Seen:
         limit = law.care_calls_per_24h if care else law.calls_per_24h
     else:
         limit = law.care_sms_per_24h if care else law.sms_per_24h
+    if not q.facts.history and limit > 0:
+        return _nothing_in_24h(limit)
     counted = [t for t in q.facts.history if t.kind == q.channel and counts_as(t.class_) == q.class_]
     what = f"{'care' if care else 'advertising'} {'calls' if q.channel == 'voice' else 'messages'}"
     return cap(q, limit, counted, what)

@@ -14,60 +14,87 @@ def enabled(q: Question) -> Seen:
     return Seen(on, "yes" if on else "no", "enabled", "" if on else "The programme is not enabled.")
 
 
+_NO_TIME = timedelta(0)
+# What is said of nearly everybody is made once; ten thousand numbers a second are asked about.
+_NOT_PAUSED = Seen(True, "no", "not paused")
+_IN_BASE = Seen(True, "in the base", "in the base")
+_CONDITIONS_MET = Seen(True, "every condition met", "the audience")
+_EACH_EVENT = Seen(True, "each event", "each event")
+_NOT_CALLED = Seen(True, "not called yet", "once")
+
+
 def paused(q: Question) -> Seen:
     by = q.facts.paused
     if by is None:
-        return Seen(True, "no", "not paused")
+        return _NOT_PAUSED
     return Seen(False, f"paused by {by}", "not paused", f"Paused by {by}.", q.now + RECHECK)
 
 
 def trigger(q: Question) -> Seen:
     """O1: a programme answers to the kind of event that its file names."""
     wanted, event = q.programme.campaign.trigger.kind, q.facts.event
-    if event is None or event.kind == wanted:
-        return Seen(True, event.kind if event else "no event", wanted)
+    if event is None:
+        return Seen(True, "no event", wanted)
+    if event.kind == wanted:
+        return q.same(_awaited)
     return Seen(
         False, event.kind, wanted, f"The event is a {event.kind}; the programme waits for a {wanted}."
     )
 
 
+def _awaited(q: Question) -> Seen:
+    wanted = q.programme.campaign.trigger.kind
+    return Seen(True, wanted, wanted)
+
+
 def _excluded_flags(q: Question) -> frozenset[str]:
+    """The same for every number: for `Question.same`."""
     written = frozenset(q.programme.campaign.audience.exclude_flags)
     return written | q.law.always_excluded if q.class_ == "advertising" else written
 
 
 def hold_out(q: Question) -> Seen:
     """A group that the programme does not contact, so that its effect can be seen: by a stable hash."""
-    percent = q.programme.campaign.hold_out
-    limit = f"{percent:g} % held out"
-    if not held_out(q.programme, q.facts.number):
-        return Seen(True, "not held out", limit)
+    not_held = q.same(_not_held_out)
+    if not q.programme.campaign.hold_out or not held_out(q.programme, q.facts.number):
+        return not_held
     return Seen(
-        False, "held out", limit, "The number belongs to the group that is not contacted, to compare."
-    )
+        False, "held out", not_held.limit,
+        "The number belongs to the group that is not contacted, to compare.",
+    )  # fmt: skip
+
+
+def _not_held_out(q: Question) -> Seen:
+    return Seen(True, "not held out", f"{q.programme.campaign.hold_out:g} % held out")
 
 
 def in_base(q: Question) -> Seen:
     """O2: what must be known about a subscriber is only known of those in the base."""
     if q.facts.subscriber is not None:
-        return Seen(True, "in the base", "in the base")
+        return _IN_BASE
     audience = q.programme.campaign.audience
-    if q.class_ == "advertising" or who.asks(audience) or _excluded_flags(q):
+    if q.class_ == "advertising" or who.asks(audience) or q.same(_excluded_flags):
         return Seen(False, "not in the base", "in the base", "The number is not in the subscribers base.")
     return Seen(True, "not in the base", "nothing asked of the base")
 
 
 def audience(q: Question) -> Seen:
     """O2, O4: the conditions of the campaign file, the first that is not met."""
-    audience, subscriber = q.programme.campaign.audience, q.facts.subscriber
-    if subscriber is None:
+    facts = q.facts
+    if facts.subscriber is None:
+        audience = q.programme.campaign.audience
         asked = who.asks(audience) or audience.topup_at_least is not None
         return Seen(not asked, who.UNKNOWN, "the audience", "Nothing is known of the subscriber." * asked)
-    for condition in who.conditions(audience, subscriber, q.facts.event, q.today):
-        if not condition.met:
-            reason = f"{condition.name} is {condition.seen}; the programme asks for {condition.limit}."
-            return Seen(False, f"{condition.name}: {condition.seen}", condition.limit, reason)
-    return Seen(True, "every condition met", "the audience")
+    for name, value, met, words, limit in q.same(_asked):
+        if not met(value(facts)):
+            seen = words(value(facts))
+            reason = f"{name} is {seen}; the programme asks for {limit}."
+            return Seen(False, f"{name}: {seen}", limit, reason)
+    return _CONDITIONS_MET
+
+
+def _asked(q: Question) -> tuple[who.Ask, ...]:
+    return who.asked(q.programme.campaign.audience, q.today)
 
 
 def excluded(q: Question) -> Seen:
@@ -75,12 +102,19 @@ def excluded(q: Question) -> Seen:
     if q.facts.excluded is not None:
         reason = f"On an exclusion list: {q.facts.excluded}."
         return Seen(False, q.facts.excluded, "on no exclusion list", reason)
-    subscriber = q.facts.subscriber
-    found = who.flagged(subscriber.flags if subscriber else None, _excluded_flags(q))
+    flags, unwanted = q.facts.subscriber.flags if q.facts.subscriber else None, q.same(_excluded_flags)
+    if flags is not None and flags.isdisjoint(unwanted):
+        return q.same(_not_flagged)
+    found = who.flagged(flags, unwanted)
     if found is None or found.met:
         return Seen(True, "none", found.limit if found else "on no exclusion list")
     what = "The subscriber's flags are unknown" if found.seen == who.UNKNOWN else f"Flagged {found.seen}"
     return Seen(False, found.seen, found.limit, f"{what}; the programme excludes some.")
+
+
+def _not_flagged(q: Question) -> Seen:
+    found = who.flagged(frozenset(), _excluded_flags(q))
+    return Seen(True, "none", found.limit if found else "on no exclusion list")
 
 
 def approved(q: Question) -> Seen:
@@ -96,16 +130,20 @@ def approved(q: Question) -> Seen:
 def fresh(q: Question) -> Seen:
     """O20: a trigger older than its freshness limit is dropped."""
     event, limit = q.facts.event, q.programme.campaign.trigger.fresh_for
-    most = f"{limit.total_seconds():g} s old"
+    most = q.same(_oldest)
     if event is None or event.kind == "list":
         return Seen(True, "no event", most)
     age = q.now - event.at
     seen = f"{age.total_seconds():g} s old"
     if age > limit:
         return Seen(False, seen, most, f"The event is {age} old; it may be {limit} old.")
-    if -age > timedelta(seconds=q.law.clock_doubt_s):
+    if age < _NO_TIME and -age > timedelta(seconds=q.law.clock_doubt_s):
         return Seen(False, seen, most, f"The event is {-age} in the future: a clock is wrong.")
     return Seen(True, seen, most)
+
+
+def _oldest(q: Question) -> str:
+    return f"{q.programme.campaign.trigger.fresh_for.total_seconds():g} s old"
 
 
 def successful(q: Question) -> Seen:
@@ -124,9 +162,9 @@ def successful(q: Question) -> Seen:
 def once(q: Question) -> Seen:
     """B3: one call per subscriber, where the programme says so."""
     if q.programme.campaign.per_subscriber == "each_event":
-        return Seen(True, "each event", "each event")
+        return _EACH_EVENT
     if q.facts.called_before:
         return Seen(
             False, "called before", "once", "The programme calls each subscriber once; this one was called."
         )
-    return Seen(True, "not called yet", "once")
+    return _NOT_CALLED

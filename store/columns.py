@@ -214,7 +214,10 @@ class ListFile:
         cells: list[list[Any]] = []
         for name, (_, texts) in zip(self.columns, self._columns, strict=True):
             codes = self.array(name)[places].tolist()
-            cells.append([*map(_amount, codes)] if texts is None else [*map(texts.__getitem__, codes)])
+            if texts is None:
+                cells.append([code - 1 if code else None for code in codes])
+            else:
+                cells.append([*map(texts.__getitem__, codes)])
         return zip(*cells, strict=True) if cells else iter([()] * len(places))
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from core.audience import arpu, asks, conditions, flagged
 from core.campaigns import Arpu, Audience
 from core.facts import Event, Subscriber
-from tests.core.sample import NUMBER, TEN, subscriber
+from tests.core.sample import NUMBER, TEN, facts, subscriber
 
 
 def audience(**written: Any) -> Audience:
@@ -86,7 +86,7 @@ def test_arpu_is_the_exact_average_of_the_months_asked_for(
     """O4: 1 to 3 months, at least and at most; fewer months known than asked for: no contact."""
     for kind, field in (("total", "arpu"), ("data", "arpu_data"), ("voice", "arpu_voice")):
         who = subscriber(**{field: months})
-        assert arpu(Arpu.model_validate({"of": kind, **written}), who).met is yes
+        assert arpu(Arpu.model_validate({"of": kind, **written})).of(facts(subscriber=who)).met is yes
 
 
 def test_several_arpu_conditions_hold_together() -> None:
@@ -100,7 +100,8 @@ def test_several_arpu_conditions_hold_together() -> None:
 def test_at_least_and_at_most_share_only_the_exact_average(months: tuple[int, int, int], limit: int) -> None:
     """O4: no rounding decides over a contact."""
     who = subscriber(arpu=months)
-    at_least, at_most = arpu(Arpu(at_least=limit), who).met, arpu(Arpu(at_most=limit), who).met
+    both = Arpu(at_least=limit), Arpu(at_most=limit)
+    at_least, at_most = (arpu(wanted).of(facts(subscriber=who)).met for wanted in both)
     assert at_least or at_most
     assert (at_least and at_most) is (sum(months) == 3 * limit)
 
