@@ -146,6 +146,7 @@ class Gate:
         bound = counts_as(class_)
         if channel == "voice" and bound != programme.campaign.class_:
             bound = "advertising"
+        law = law.at(now)  # the figures of that day
         self._question = Question(Facts("", None), programme, channel, bound, now, law, sender)
         self._version = f"{programme.version} {law.version}"
         self._rules = _BINDING[channel, bound]
