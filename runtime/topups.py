@@ -47,7 +47,10 @@ def parse_topup(raw: Mapping[str, object], now: datetime) -> Event:
 
 
 def parse_event(kind: TriggerKind, raw: Mapping[str, object], now: datetime) -> Event:
-    """An event of any kind of core/triggers.py that comes as an event: the same fields, checked the same way."""
+    """An event of any kind of core/triggers.py that comes as an event: the same fields, checked the same way.
+
+    The amount of a top-up must be there; of another event it may be absent: a script that says it is not said then.
+    """
     if strange := sorted(set(raw) - set(FIELDS)):
         what = "a top-up" if kind == "topup" else f"a {kind} event"
         raise BadTopup(strange[0], f"is not a field of {what}: those are {', '.join(FIELDS)}")
@@ -61,7 +64,8 @@ def parse_event(kind: TriggerKind, raw: Mapping[str, object], now: datetime) -> 
         subscriber = subscriber_number(number)
     except BadNumber as error:
         raise BadTopup("number", str(error)) from error
-    amount = _amount(raw.get("amount"), KINDS[kind].least)
+    known = kind == "topup" or "amount" in raw
+    amount = _amount(raw.get("amount"), KINDS[kind].least) if known else None
     return Event(id_, kind, subscriber, _time(raw.get("at"), now), amount)
 
 

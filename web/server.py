@@ -14,9 +14,9 @@ from runtime.app import App
 from runtime.logs import log
 from web.answers import CATCHES
 from web.connection import Connection
+from web.events import MOST_BYTES, Events
 from web.health import health
 from web.metrics import Metrics
-from web.topups import MOST_BYTES, Topups
 
 logger = log("web")
 
@@ -48,7 +48,7 @@ class _ToOurLog(logging.Handler):
 def application(app: App, settings: Web) -> Litestar:
     """The routes. Nothing is fetched from elsewhere, nothing is shown about the inside."""
     return Litestar(
-        route_handlers=[Topups(app, settings.token).route(), health(app), Metrics(app).route()],
+        route_handlers=[*Events(app, settings.token).routes(), health(app), Metrics(app).route()],
         exception_handlers=CATCHES,
         openapi_config=None,
         logging_config=None,

@@ -1,10 +1,15 @@
-"""May this caller hand us a top-up, and was it stored? `POST /v1/topups` (O1, DESIGN.md §5)."""
+"""May this caller hand us an event, and was it stored? (O1, O19, DESIGN.md §5)
+
+`POST /v1/topups {"id", "number", "amount", "at"?}` takes top-ups; `POST /v1/triggers` takes every kind of event of
+core/triggers.py, named in `kind`, and its amount where it is known. Both answer alike: 202 stored, 200 repeated, 409 the
+same id with other content, 422 what is wrong, 503 not stored.
+"""
 
 import asyncio
 import json
 import secrets
 from http import HTTPStatus
-from typing import Any
+from typing import Any, cast
 
 from litestar import Request, Response, post
 from litestar.connection import ASGIConnection
@@ -12,14 +17,16 @@ from litestar.exceptions import NotAuthorizedException
 from litestar.handlers import BaseRouteHandler, HTTPRouteHandler
 from pydantic import SecretStr
 
+from core.triggers import EVENTS, TriggerKind
+from core.written import nearest
 from runtime.app import App
 from runtime.logs import log
-from runtime.topups import BadTopup, take_topup
+from runtime.topups import BadTopup, take_event
 from web.answers import answer, wrong
 
 logger = log("web")
 
-#: Of a body; a top-up takes about 100.
+#: Of a body; an event takes about 100.
 MOST_BYTES = 16 * 1024
 #: Seconds for a body to arrive, and for the store to commit.
 _BODY_S = 10.0
@@ -27,25 +34,29 @@ _STORE_S = 10.0
 _STATUS = {"stored": HTTPStatus.ACCEPTED, "repeated": HTTPStatus.OK, "conflict": HTTPStatus.CONFLICT}
 
 
-class NotATopup(ValueError):
+class NotAnEvent(ValueError):
     """The body is not one JSON object."""
 
 
-class Topups:
-    """The route that takes top-ups, with the token that opens it."""
+class Events:
+    """The routes that take events, with the token that opens them."""
 
     def __init__(self, app: App, token: SecretStr) -> None:
         self._app = app
         self._token = token.get_secret_value().encode()
 
-    def route(self) -> HTTPRouteHandler:
-        """`POST /v1/topups`."""
+    def routes(self) -> list[HTTPRouteHandler]:
+        """`POST /v1/topups` and `POST /v1/triggers`."""
 
         @post("/v1/topups", guards=[self._may_ask], status_code=HTTPStatus.ACCEPTED)
         async def topups(request: Request[Any, Any, Any]) -> Response[dict[str, Any]]:
-            return await self._take(request)
+            return await self._take(request, "topup")
 
-        return topups
+        @post("/v1/triggers", guards=[self._may_ask], status_code=HTTPStatus.ACCEPTED)
+        async def triggers(request: Request[Any, Any, Any]) -> Response[dict[str, Any]]:
+            return await self._take(request, None)
+
+        return [topups, triggers]
 
     async def _may_ask(self, connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
         kind, _space, token = connection.headers.get("authorization", "").partition(" ")
@@ -57,7 +68,10 @@ class Topups:
                 headers={"WWW-Authenticate": "Bearer"},
             )
 
-    async def _take(self, request: Request[Any, Any, Any]) -> Response[dict[str, Any]]:
+    async def _take(
+        self, request: Request[Any, Any, Any], kind: TriggerKind | None
+    ) -> Response[dict[str, Any]]:
+        """Store the event of a body; `kind` None: the body says which."""
         try:
             async with asyncio.timeout(_BODY_S):
                 body = await request.body()
@@ -65,14 +79,15 @@ class Topups:
             return wrong(HTTPStatus.REQUEST_TIMEOUT, f"the body did not arrive within {_BODY_S:g} s")
         try:
             raw = read_object(body)
+            which = kind or kind_of(raw)
             async with asyncio.timeout(_STORE_S):
-                stored = await take_topup(self._app, raw)
-        except NotATopup as error:
+                stored = await take_event(self._app, which, raw)
+        except NotAnEvent as error:
             return wrong(HTTPStatus.UNPROCESSABLE_ENTITY, str(error))
         except BadTopup as error:
             return wrong(HTTPStatus.UNPROCESSABLE_ENTITY, error.reason, error.field)
         except Exception:  # whatever it was, the event is not stored, and its sender must know
-            logger.exception("a top-up was not stored")
+            logger.exception("an event was not stored")
             return wrong(HTTPStatus.SERVICE_UNAVAILABLE, "not stored: send it again with the same id")
         if stored == "conflict":
             return wrong(
@@ -81,20 +96,29 @@ class Topups:
         return answer(_STATUS[stored], id=raw["id"], result=stored)
 
 
+def kind_of(raw: dict[str, Any]) -> TriggerKind:
+    """Take `kind` out of a body. Raises BadTopup for a kind that does not come as an event."""
+    kind = raw.pop("kind", None)
+    if kind not in EVENTS:
+        right = nearest(kind, EVENTS) if isinstance(kind, str) else ""
+        raise BadTopup("kind", right or f"must be one of {', '.join(EVENTS)}")
+    return cast(TriggerKind, kind)
+
+
 def read_object(body: bytes) -> dict[str, Any]:
-    """The JSON object of a body. Raises NotATopup, also for a key that stands twice."""
+    """The JSON object of a body. Raises NotAnEvent, also for a key that stands twice."""
     try:
         read = json.loads(body, object_pairs_hook=_once)
     except (ValueError, RecursionError) as error:
-        reason = str(error) if isinstance(error, NotATopup) else "the body is not JSON in UTF-8"
-        raise NotATopup(reason) from error
+        reason = str(error) if isinstance(error, NotAnEvent) else "the body is not JSON in UTF-8"
+        raise NotAnEvent(reason) from error
     if not isinstance(read, dict):
-        raise NotATopup('the body is not a JSON object like {"id": …, "number": …, "amount": …}')
+        raise NotAnEvent('the body is not a JSON object like {"id": …, "number": …, "amount": …}')
     return read
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     read = dict(pairs)
     if len(read) != len(pairs):
-        raise NotATopup("a key stands twice in the body")
+        raise NotAnEvent("a key stands twice in the body")
     return read
