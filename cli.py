@@ -87,7 +87,7 @@ def ended(work: Callable[[], int] | Coroutine[Any, Any, int]) -> None:
 
 @app.command()
 def check(config: ConfigFile = CONFIG) -> None:
-    """Validate config.yaml, packages.yaml and campaigns/, and run the rule linter.
+    """Validate config.yaml, packages.yaml and campaigns/, run the rule linter, and tell what each SMS costs.
 
     0: every programme starts; 1: a rule forbids one; 2: a file is wrong.
 
@@ -95,7 +95,9 @@ def check(config: ConfigFile = CONFIG) -> None:
     Example:
       mai check
     """
-    ended(lambda: commands.check(config))
+    from smpp.cost import cost_lines, house_cost_lines
+
+    ended(lambda: commands.check(config, cost_lines, house_cost_lines))
 
 
 @app.command()

@@ -70,6 +70,7 @@ class Bind(Written):
     response_s: float = Field(default=10, gt=0)
     enquire_link_s: float = Field(default=30, gt=0)
     segmentation: Literal["udh8", "udh16", "sar", "payload"] = "udh8"
+    price_per_part: int = Field(default=0, ge=0)  #: đồng, for `mai check`; 0: not told
     receipt_hold_s: float = Field(default=3600, gt=0)
     #: Which messages it takes; empty: of every sender, every programme. The bind that says more goes first.
     senders: tuple[str, ...] = ()

@@ -9,11 +9,14 @@ import sys
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from runtime.asking import ask_live, ask_running, carry_out, new_id, run_dir_of, who
 from runtime.control import NobodyRuns, ask_to_stop
 from runtime.failed import CommandFailed, WrongUsage
+
+if TYPE_CHECKING:
+    from runtime.loading import CostLines, HouseCostLines
 
 #: How often a test call is looked at, and how long it may wait for a line before we say why it does not start.
 _LOOK_S = 0.3
@@ -65,11 +68,11 @@ def subscriber(text: str) -> str:
         raise WrongUsage(f"number: {error}") from None
 
 
-def check(config: Path) -> int:
-    """Every problem and finding of what people wrote."""
+def check(config: Path, costs: "CostLines", house_costs: "HouseCostLines") -> int:
+    """Every problem and finding of what people wrote, and what each SMS costs."""
     from runtime.loading import check as checked
 
-    lines, status = checked(config)
+    lines, status = checked(config, costs, house_costs)
     print("\n".join(lines))
     return status
 

@@ -1,7 +1,7 @@
 """Which files make up this installation, and are they all right? Reads them; core/loading.py judges them."""
 
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -119,8 +119,14 @@ def load(file: Path) -> Installation:
     )
 
 
-def check(file: Path) -> tuple[list[str], int]:
+CostLines = Callable[[Programme, Catalogue, Config], list[str]]
+HouseCostLines = Callable[[Config, Catalogue], list[str]]
+
+
+def check(file: Path, costs: CostLines, house_costs: HouseCostLines) -> tuple[list[str], int]:
     """`mai check`: a line for everything that is wrong or found, and one for each file that is well.
+
+    Below a file stand the lines of `costs`: what its SMS cost (smpp/cost.py).
 
     Second: 0 when every programme would start, 1 when a rule forbids one, 2 when a file is wrong. Raises
     BadInstallation for what the whole system stands on, as `load` does.
@@ -129,6 +135,7 @@ def check(file: Path) -> tuple[list[str], int]:
     folder = file.resolve().parent
     lines, worst = [f"{_shown(file)}: well"], 0
     catalogue = load_catalogue(config, folder)
+    lines += house_costs(config, catalogue)
     lines.append(f"{_shown((folder / config.packages).resolve())}: {len(catalogue.packages)} packages")
     for each in load_campaigns(config, folder, catalogue):
         lines += [str(problem) for problem in each.problems] + [str(finding) for finding in each.findings]
@@ -138,6 +145,7 @@ def check(file: Path) -> tuple[list[str], int]:
         lines.append(
             f"{each.file}{title}: {'does not start' if held else 'is not enabled' if off else 'starts'}"
         )
+        lines += costs(each.programme, catalogue, config) if each.programme else []
         worst = max(worst, 2 if each.problems else 1 if held else 0)
     return lines, worst
 

@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+import yaml
 
 from core.numbers import masked
 from tests.cli.office import ROOT, Office, open_office
@@ -27,7 +28,7 @@ CASES = [
     (("import", "friends", "friends.csv"), 2, "'friends' is not a kind of list: one of subscribers"),
     (("import", "dnc", "nowhere.csv"), 1, "nowhere.csv"),
     (("import", "targets", "nowhere.csv"), 2, "targets belong to a programme: add --programme NAME"),
-    (("log", "faxes"), 2, "'faxes' is not a log: one of triggers, calls, sms, registrations"),
+    (("log", "faxes"), 2, "'faxes' is not a log: one of triggers, calls, sms, registrations, received"),
     (("log", "calls", "--since", "bla"), 2, "'bla' is not a time: write 2026-11-21T09:00, 2026-11-21 or 2h"),
     (("pause",), 2, "name a programme, or say --all"),
     (("pause", "nope"), 1, "'nope' is not a programme"),
@@ -154,3 +155,14 @@ def test_a_secret_that_is_not_set_is_named_and_no_secret_is_shown(tmp_path: Path
     assert said.status == 2
     assert "MAI_NOT_SET is not set" in said.err
     assert "token-of-tests" not in said.err + said.out
+
+
+def test_check_tells_what_every_sms_costs(office: Office) -> None:
+    """Issue 4, 2: number of segments and cost, shown by `mai check` for every template; also with samples in it."""
+    said = office.mai("check")
+    files = [yaml.safe_load(file.read_text("utf-8")) for file in (ROOT / "campaigns").glob("*.yaml")]
+    written = sum(len(file["messages"]) for file in files)
+    told = [line for line in said.out.splitlines() if line.startswith("  SMS ")]
+    assert written > 3
+    assert len(told) == written + 6  # and the texts of the house
+    assert not [line for line in told if "not known" in line and "registration system" not in line]
