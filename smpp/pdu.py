@@ -6,7 +6,9 @@ of "SMPP Protocol Specification v3.4, issue 1.2".
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import chain, repeat
 from typing import ClassVar, Final, NamedTuple, TypeVar, dataclass_transform
 
 LONGEST: Final = 64 * 1024  #: octets; a length beyond this means that the stream is lost
@@ -288,6 +290,11 @@ class Pdu(NamedTuple):
     sequence: int
     status: int
     body: Body
+
+
+def sequences(first: int = 1) -> Iterator[int]:
+    """The sequence numbers of one connection (5.1.4): on from `first`, and from 1 again after the last."""
+    return chain(range(first, LAST_SEQUENCE + 1), chain.from_iterable(repeat(range(1, LAST_SEQUENCE + 1))))
 
 
 def tlv(body: Body, tag: int) -> bytes | None:

@@ -15,7 +15,6 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from enum import StrEnum
 from functools import partial
-from itertools import chain, repeat
 from typing import Final, cast
 
 from smpp import codec, pdu, statuses
@@ -82,7 +81,7 @@ class Session(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self._closed: asyncio.Future[LinkLost] = self._loop.create_future()
         self._framer = Framer(link.longest_pdu)
-        self._sequences = chain.from_iterable(repeat(range(1, pdu.LAST_SEQUENCE + 1)))
+        self._sequences = pdu.sequences()
         self._requests: dict[int, tuple[int, asyncio.Future[Pdu]]] = {}  # binds, unbinds, queries
         self._alive: asyncio.TimerHandle | None = None
         self._last_resort: asyncio.TimerHandle | None = None
@@ -114,13 +113,15 @@ class Session(asyncio.Protocol):
         Raises NotWritten when there is no room or no bind, InvalidField when SMPP cannot carry the message;
         then `on_end` is not called.
         """
-        window = self._window
-        if window.room <= 0:
+        room = self._window.room
+        if room <= 0:
             raise NotWritten(self._why_no_room())
         sequence = next(self._sequences)
         octets = codec.encode(message, sequence)
-        window.add(sequence, on_end)
+        self._window.add(sequence, on_end)
         self._outgoing.write(octets)
+        if room == 1:  # the window is full: no other message of this turn can join them
+            self._outgoing.flush()
 
     def send(self, message: SubmitSm) -> asyncio.Future[SubmitResult]:
         """As `post`, with a future (3 µs more): it brings the result or raises Rejected, Unanswered, NotWritten."""

@@ -7,12 +7,12 @@ from dataclasses import replace
 
 import pytest
 
-from smpp import pdu, statuses
+from smpp import codec, pdu, statuses
 from smpp.errors import NotWritten, Rejected, Unanswered
 from smpp.pdu import InvalidField
 from smpp.session import connect
 from smpp.window import End, SubmitResult
-from tests.smpp.peer import MESSAGE, PATIENCE_S, Peer, closed, message, smsc, store_nothing
+from tests.smpp.peer import MESSAGE, PATIENCE_S, Peer, closed, message, outcomes, smsc, store_nothing
 
 
 async def test_each_message_is_told_its_end_once() -> None:
@@ -114,6 +114,59 @@ async def test_the_next_message_may_be_posted_while_an_answer_is_told() -> None:
         async with asyncio.timeout(PATIENCE_S):
             await done.wait()
     assert told == [f"id{number}" for number in range(5)]
+
+
+async def test_who_waits_for_room_is_told_how_much_and_an_idle_session_waits_for_nothing() -> None:
+    async def script(peer: Peer) -> None:
+        await peer.accept_bind()
+        for one in await peer.expect_messages(3):
+            peer.accept(one)
+        await peer.accept_unbind()
+
+    async with smsc(script) as link, asyncio.timeout(PATIENCE_S):
+        async with connect(replace(link, window=3), store_nothing) as session:
+            assert await session.until_room() == 3
+            ends: list[End] = []
+            for _ in range(3):
+                session.post(MESSAGE, ends.append)
+            assert session.room == 0
+            assert await session.until_room() >= 1
+            await session.until_idle()
+            assert ([type(end) for end in ends], session.in_flight) == ([SubmitResult] * 3, 0)
+        assert await session.until_room() == 0  # never again
+
+
+async def test_a_full_window_is_written_without_waiting_for_the_turn_to_end() -> None:
+    """So the peer can answer it even if an unbind comes in this very turn."""
+
+    async def script(peer: Peer) -> None:
+        await peer.accept_bind()
+        for one in await peer.expect_messages(2):
+            peer.accept(one)
+        assert await peer.read_to_the_end()
+
+    async with smsc(script) as link, connect(replace(link, window=2), store_nothing) as session:
+        first, second = session.send(message(0)), session.send(message(1))
+        session.data_received(codec.encode(pdu.Unbind(), 3))  # as the transport hands it over, this very turn
+        assert [type(one) for one in await outcomes(first, second)] == [SubmitResult] * 2
+        assert await closed(session) == "the SMSC unbound"
+
+
+async def test_sequences_begin_again_after_the_last() -> None:
+    """SMPP 3.4, 5.1.4: 1…0x7FFFFFFF."""
+
+    async def script(peer: Peer) -> None:
+        await peer.accept_bind()
+        told = await peer.expect_messages(3)
+        assert [one.sequence for one in told] == [pdu.LAST_SEQUENCE, 1, 2]
+        for one in told:
+            peer.accept(one, str(one.sequence))
+        await peer.accept_unbind()
+
+    async with smsc(script) as link, connect(link, store_nothing) as session:
+        session._sequences = pdu.sequences(pdu.LAST_SEQUENCE)
+        found = await outcomes(*(session.send(message(n)) for n in range(3)))
+        assert found == [SubmitResult(str(pdu.LAST_SEQUENCE), 0), SubmitResult("1", 0), SubmitResult("2", 0)]
 
 
 async def test_an_end_told_by_a_lost_link_cannot_post_into_it() -> None:
