@@ -167,7 +167,7 @@ async def run(app: App, stopping: asyncio.Event) -> None:
         for node in app.config.asterisk.nodes:
             ari = Ari(node.ari_url, node.user, node.password.get_secret_value(), name=node.name)
             clients[node.name] = await stack.enter_async_context(ari)
-        phone = Phone(app.config, clients, app.media, app.now)
+        phone = Phone(app.config, clients, app.sound, app.now)
         stack.push_async_callback(phone.close)
         lines = lines_of(app.config.trunks, time.monotonic(), phone.with_agents)
         dialer = Dialer(app, phone, list(clients.values()), lines)

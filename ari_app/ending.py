@@ -14,10 +14,10 @@ from store.calls import Ended, OpenCall
 from store.tx import Tx
 
 
-def house_of(app: App) -> House:
-    """What the decisions after a call and a registration need of this installation."""
+def house_of(app: App, version: str | None) -> House:
+    """What the decisions after a call and a registration of this version need of this installation."""
     installation = app.installation
-    return House(installation.catalogue, installation.config.texts, installation.law.at(app.now()))
+    return House(app.catalogue_of(version), installation.config.texts, installation.law.at(app.now()))
 
 
 def end_call(tx: Tx, *, app: App, ended: Ended, now: datetime) -> Outcome | None:
@@ -55,7 +55,7 @@ def _what_follows(tx: Tx, app: App, call: OpenCall, ended: Ended, now: datetime)
         event=triggers.event_of(tx, id=call.trigger) if call.trigger else None,
         refused_before=refused_before,
     )
-    return after_call(over, programme, house_of(app), now)
+    return after_call(over, programme, house_of(app, call.version), now)
 
 
 def _without_programme(app: App, call: OpenCall, now: datetime, refused_before: bool) -> AfterCall:

@@ -179,4 +179,4 @@ def _told(
     if programme is None:  # ordered by SMS
         sender = app.sender_to(received.sent_to(tx, id=registration.call) or "")
         return (answered(ended, sender, app.installation.catalogue, app.config.texts, app.now()),)
-    return after_registration(ended, programme, house_of(app), app.now())
+    return after_registration(ended, programme, house_of(app, registration.version), app.now())

@@ -55,7 +55,8 @@ class App:
     media: Media  #: the sound file of a piece of text
     says: dict[str, Says] = field(default_factory=dict)  #: what each part says of itself, for `mai status`
     measures: dict[str, Measures] = field(default_factory=dict)  #: what each part counts, for `/metrics`
-    earlier: dict[str, Programme] = field(default_factory=dict)  #: by version: replaced while calls were up
+    #: By version: what was replaced while calls were up, with the catalogue that its calls go on with.
+    earlier: dict[str, tuple[Programme, Catalogue]] = field(default_factory=dict)
 
     @property
     def config(self) -> Config:
@@ -64,13 +65,22 @@ class App:
     def programme_of(self, name: str, version: str | None) -> Programme | None:
         """The programme as a call began with it, else as it is now; None: its file is gone."""
         earlier = self.earlier.get(version or "")
-        return earlier if earlier is not None else self.installation.programmes.get(name)
+        return earlier[0] if earlier is not None else self.installation.programmes.get(name)
+
+    def catalogue_of(self, version: str | None) -> Catalogue:
+        """The packages as a call began with them, else as they are now."""
+        earlier = self.earlier.get(version or "")
+        return earlier[1] if earlier is not None else self.installation.catalogue
 
     def sender_to(self, short_code: str) -> str:
         """Who answers an SMS that was sent to this short code: the code itself, where it is granted (R10)."""
         today = self.now().astimezone(VIETNAM).date()
         own = granted({short_code}, self.installation.law, today).allowed
         return short_code if own else self.config.texts.refusal_sender
+
+    def sound(self, piece: str) -> Path:
+        """The sound file of a piece, also when packages.yaml is edited meanwhile. Raises NotMade."""
+        return self.media(piece)
 
     def now(self) -> datetime:
         return self.clock.now()

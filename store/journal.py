@@ -11,7 +11,7 @@ from store.schema import journal
 from store.times import moment, us
 from store.tx import Tx
 
-Did = Literal["refused", "refusal_undone", "forgotten", "complaint", "campaign_changed", "campaign_refused"]
+Did = Literal["refused", "refusal_undone", "forgotten", "complaint", "campaign_changed", "packages_changed"]
 
 
 @dataclass(frozen=True)

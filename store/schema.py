@@ -214,7 +214,7 @@ journal = Table(
     Column("id", Text, primary_key=True),
     _time("at", nullable=False),
     Column("by", Text, nullable=False),  # a person's account, or the program's part
-    Column("did", Text, nullable=False),  # refused, refusal_undone, forgotten, complaint, campaign_changed
+    Column("did", Text, nullable=False),  # store/journal.py, `Did`
     Column("number", Text, index=True),
     Column("programme", Text),
     Column("reason", Text),

@@ -36,7 +36,7 @@ granted: [{name: "9090", reference: a}, {name: "8989", reference: b}]
 web: {port: 0, token: x}
 agi: {port: %d}
 """
-_PACKAGES = """\
+PACKAGES = """\
 packages:
   C90N: {kind: combo, price: 90000, days: 30, allowance: 4GB, syntax: DK C90N}
 """
@@ -46,7 +46,7 @@ def write_files(folder: Path, **campaigns: str) -> None:
     """config.yaml, packages.yaml and these campaigns; none: `topup`."""
     (folder / "campaigns").mkdir()
     (folder / "config.yaml").write_text(_CONFIG % free_port())
-    (folder / "packages.yaml").write_text(_PACKAGES)
+    (folder / "packages.yaml").write_text(PACKAGES)
     for name, text in (campaigns or {"topup": CAMPAIGN}).items():
         edit(folder, text, name)
 

@@ -1,20 +1,24 @@
 """Does an edited campaign hold for the next event, and a wrong edit change nothing?"""
 
 import asyncio
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
 from ari_app.ending import end_call
 from core.outcomes import Outcome
 from core.speech import pieces_to_make
 from core.written import VIETNAM
+from prompts.library import open_library
 from runtime import reload
 from runtime.app import App
 from store import calls, contacts, logs, settings, versions
+from store.schema import journal
 from store.tx import Tx
-from tests.runtime.office import CAMPAIGN, edit, files, office, write_files
+from tests.runtime.office import CAMPAIGN, PACKAGES, edit, files, office, write_files
 from tests.small_app import running
 from tests.store import sample
 
@@ -40,7 +44,7 @@ async def test_a_changed_number_holds_at_once_and_the_version_is_kept(files: Pat
         content = await app.store.read(lambda tx: versions.content(tx, version=after.version))
     assert (taken.name, taken.refused, _least(app)) == ("topup", None, 50_000)
     assert content == CAMPAIGN.replace("30000", "50000")
-    assert app.earlier == {before.version: before}
+    assert app.earlier == {before.version: (before, app.installation.catalogue)}
     assert app.programme_of("topup", before.version) is before
     assert app.programme_of("topup", after.version) is after
     assert app.programme_of("topup", "of another start") is after
@@ -168,3 +172,129 @@ async def test_a_call_that_began_before_the_edit_ends_with_the_texts_it_began_wi
         (sent,) = await app.store.read(lambda tx: [*logs.sms(tx)])
     assert app.installation.programmes["topup"] is not old
     assert "Gói C90N cũ, giá 90.000đ." in sent["text"]
+
+
+def _packages(files: Path, text: str) -> None:
+    beside = files / ".packages.swp"
+    beside.write_text(text, encoding="utf-8")
+    beside.rename(files / "packages.yaml")
+
+
+DEARER = PACKAGES.replace("90000", "95000")
+
+
+async def test_a_changed_package_holds_for_the_next_event_with_every_campaign(files: Path) -> None:
+    """Issue 3, 2, O17: price in the script, in the SMS and in the version; nobody is held back meanwhile."""
+    async with office(files) as app:
+        before = app.installation
+        told = pieces_to_make(before.campaign("topup"), before.catalogue)
+        open_library(before.config.prompts, before.catalogue, files).make(told)
+        _packages(files, DEARER + "spoken:\n  GB: ghi ga bai\n")
+        (taken,) = await reload.take_up(app)
+        after = app.installation
+        assert (taken.name, taken.refused) == ("topup", None)
+        assert after.catalogue.packages["C90N"].price == 95_000
+        assert after.programmes["topup"].version != before.programmes["topup"].version
+        old = app.earlier[before.programmes["topup"].version]
+        assert old == (before.programmes["topup"], before.catalogue)
+        assert app.catalogue_of(after.programmes["topup"].version) is after.catalogue
+        pieces = [*told, *pieces_to_make(after.campaign("topup"), after.catalogue)]
+        assert all(app.media(piece).stat().st_size > 44 for piece in pieces)
+        journaled = await app.store.read(lambda tx: tx.execute(select(journal)).all())
+    assert [(row.did, row.reason) for row in journaled if row.did == "packages_changed"] == [
+        ("packages_changed", "C90N, how words are spoken")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        (
+            PACKAGES.replace("price", "prise"),
+            'packages.yaml:2: packages.C90N.prise: is not a key here, did you mean "price"?',
+        ),
+        (
+            PACKAGES.replace("C90N", "C91N"),
+            'with the packages as edited: campaigns/topup.yaml:9: offers.1: "C90N" is not a package',
+        ),
+        ("packages: [", "packages.yaml:1: "),
+        (
+            PACKAGES.replace("90000", "90.000"),
+            "packages.yaml:2: packages.C90N.price: is the number 90.000, write 90000",
+        ),
+    ],
+)
+async def test_wrong_packages_are_refused_with_their_line_and_what_runs_stays(
+    files: Path, monkeypatch: pytest.MonkeyPatch, wrong: str, says: str
+) -> None:
+    """Issue 3, 2: as for a campaign; the alarm ends when the file is back, or right."""
+    monkeypatch.chdir(files)
+    async with office(files) as app:
+        before = app.installation
+        _packages(files, wrong)
+        assert await reload.take_up(app) == []
+        assert says in (await _alarms(app))["packages"]
+        assert app.installation is before
+        _packages(files, PACKAGES)
+        assert await reload.take_up(app) == []
+        assert await _alarms(app) == {}
+        assert app.installation is before
+
+
+async def test_a_campaign_is_taken_up_beside_packages_that_are_wrong(files: Path) -> None:
+    """The mistake of one person holds up nobody else."""
+    async with office(files) as app:
+        _packages(files, "packages: [")
+        edit(files, CAMPAIGN.replace("30000", "50000"))
+        await reload.take_up(app)
+        assert _least(app) == 50_000
+        assert list(await _alarms(app)) == ["packages"]
+
+
+async def test_a_package_that_was_missing_lets_its_campaign_start(tmp_path: Path) -> None:
+    """O17, O18: held back for its package, it starts when the package is there; nothing is said until then."""
+    write_files(tmp_path, topup=CAMPAIGN, second=CAMPAIGN.replace("C90N", "D5"))
+    async with office(tmp_path) as app:
+        assert list(app.installation.held_back) == ["second"]
+        _packages(tmp_path, DEARER)
+        await reload.take_up(app)
+        assert await _alarms(app) == {}
+        d5 = "  D5: {kind: data, price: 5000, days: 1, allowance: 1GB, syntax: DK D5}\n"
+        _packages(tmp_path, DEARER + d5)
+        await reload.take_up(app)
+        assert app.installation.held_back == {}
+        assert sorted(app.installation.programmes) == ["second", "topup"]
+
+
+async def test_the_part_takes_up_packages_that_are_edited_while_it_runs(files: Path) -> None:
+    """Issue 3, 2: without a restart."""
+    async with office(files) as app, running(reload.run, app, "campaigns"):
+        woken = app.store.watch("triggers")
+        _packages(files, DEARER)
+        async with asyncio.timeout(_LONGEST_S):
+            while app.installation.catalogue.packages["C90N"].price != 95_000:
+                await woken.wait(_LONGEST_S)
+
+
+async def test_a_call_that_began_before_its_package_changed_ends_with_the_price_it_was_told(
+    files: Path,
+) -> None:
+    """Issue 3, 2: calls in progress keep their packages."""
+    text = 'messages:\n  offer: {sender: "8989", text: "Gói {{ offer.name }}, giá {{ offer.price }}."}\n'
+    edit(files, CAMPAIGN + text)
+    now = datetime(2026, 11, 23, 9, 0, tzinfo=VIETNAM)
+    async with office(files) as app:
+        version = app.installation.programmes["topup"].version
+
+        def begin(tx: Tx) -> None:
+            contacts.plan(tx, replace(sample.contact("c1"), version=version), now=now)
+            call = contacts.NewCall(id="call-1", wall_at=now, offer=("C90N",), prompt_version=version)
+            contacts.claim(tx, "c1", call, now=now)
+
+        await app.store.write(begin)
+        _packages(files, DEARER)
+        await reload.take_up(app)
+        ended = calls.Ended("call-1", Outcome.NO_KEY, now, True)
+        await app.store.write(lambda tx: end_call(tx, app=app, ended=ended, now=now))
+        (sent,) = await app.store.read(lambda tx: [*logs.sms(tx)])
+    assert "giá 90.000đ." in sent["text"]
