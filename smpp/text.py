@@ -42,6 +42,9 @@ _IN_GSM: Final = re.compile(f"[{re.escape(''.join(sorted(_GSM_CHARACTERS)))}]*")
 _LONE_ESCAPE: Final = " "  # 03.38: a receiver that does not know what follows the escape shows a space
 _FROM_BASIC: Final = dict(enumerate(_BASIC)) | {0x1B: _LONE_ESCAPE} | dict.fromkeys(range(128, 256), "�")
 _FROM_EXTENSION: Final = {chr(septet): char for char, septet in _EXTENSION.items()}
+_IA5: Final = 1
+#: Some write GSM 03.38 and call it IA5 (node-smpp does): control characters that no text in IA5 has give it away.
+_LOOKS_GSM: Final = re.compile(rb"(?=.*[\x00-\x08\x0b\x0c\x0e-\x1f\x7f])[\x00-\x7f]*", re.DOTALL).fullmatch
 _ESCAPED: Final = re.compile("\x1b(.)", re.DOTALL)
 
 #: What word processors put into Vietnamese templates, in GSM 03.38.
@@ -96,8 +99,8 @@ def decode(octets: bytes, data_coding: int, default: Coding = Coding.GSM) -> str
     """What came in; octets that mean nothing become U+FFFD. `default`: the SMSC's own alphabet, coding 0."""
     if data_coding & 0xF0 == 0xF0:  # a message class: bit 2 tells 8-bit data from the default alphabet
         data_coding = int(Coding.LATIN1) if data_coding & 0x04 else 0
-    if data_coding == 0:
-        data_coding = int(default)
+    if data_coding == 0 or (data_coding == _IA5 and _LOOKS_GSM(octets)):
+        data_coding = int(default) if data_coding == 0 else int(Coding.GSM)
     if data_coding == Coding.UCS2:
         return octets.decode("utf-16-be", "replace")
     if data_coding == Coding.GSM:

@@ -128,3 +128,23 @@ def test_a_character_that_the_asked_coding_lacks_is_refused_by_its_place(
 ) -> None:
     with pytest.raises(NotText, match=f"character {place} is not in"):
         text.encode(said, coding)
+
+
+@pytest.mark.parametrize(
+    ("octets", "said"),
+    [
+        (b"a@b_c $5 {x}", "a@b_c $5 {x}"),  # IA5, as it is called
+        (b"a\x00b\x11c \x025 \x1b\x28x\x1b\x29 \x7f", "a@b_c $5 {x} à"),  # GSM 03.38, called IA5
+        (b"line\tone\r\nline two", "line\tone\r\nline two"),
+        (b"\x00caf\xe9", "\x00café"),
+        (b"", ""),
+    ],
+)
+def test_ia5_is_read_as_gsm_where_only_gsm_makes_sense(octets: bytes, said: str) -> None:
+    """Issue 4, 7: node-smpp calls its GSM 03.38 data_coding 1."""
+    assert text.decode(octets, 1) == said
+
+
+@given(st.text(st.sampled_from([*map(chr, range(32, 127)), "\n", "\r", "\t"]), max_size=200))
+def test_any_ia5_text_is_read_as_it_is(said: str) -> None:
+    assert text.decode(said.encode("ascii"), 1) == said
