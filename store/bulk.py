@@ -32,6 +32,9 @@ MANY = 200_000
 MEMORY = "400MB"
 _PLAIN_NUMBER = r"^(?:\+?84|0)?([35789][0-9]{8})(?:\.0)?$"
 
+_MOST = 999_999_999_999  # đồng
+_BITS = (1 << 40) - 1  # that hold it
+
 Refused = Callable[[int, list[str], str], None]
 
 
@@ -65,8 +68,8 @@ class Source:
 def _as_text(name: str, type_: str, at: int) -> str:
     quoted = '"' + name.replace('"', '""') + '"'
     if type_.endswith("[]"):
-        return f"array_to_string({quoted}, ';') AS c{at}"
-    return f"CAST({quoted} AS VARCHAR) AS c{at}"
+        return f"nullif(array_to_string({quoted}, ';'), '') AS c{at}"
+    return f"nullif(CAST({quoted} AS VARCHAR), '') AS c{at}"  # as CSV comes
 
 
 @dataclass
@@ -76,6 +79,7 @@ class _Judged:
     meaning: dict[str, int]  #: text as written -> place of what it means, plus one; 0: unknown
     texts: list[str]
     bad: set[str]  #: texts that no row may have
+    different: list[str]  #: the texts as written, in the order of the engine's codes
 
 
 @dataclass
@@ -171,9 +175,8 @@ class Table:
         bad = [np.zeros(0, np.int64)]
         for name, judged in self._judged.items():
             if judged and judged.bad:
-                codes, different = self._places(name)
-                wrong = np.array([text in judged.bad for text in different])
-                bad.append(np.flatnonzero(wrong[codes]))
+                wrong = np.array([text in judged.bad for text in judged.different])
+                bad.append(np.flatnonzero(wrong[self._places(name)]))
         cursor = self.connection.cursor()
         cursor.register("bad", {"ordinal": np.unique(np.concatenate(bad))})
         shown = ", ".join(_shown_again(self.kind, name) for name in self.names)
@@ -197,7 +200,7 @@ class Table:
         if column.name not in self.names:
             return np.zeros(self.rows, "u1"), None if column.amount else ()
         if column.amount:
-            codes = self._fetch(column.name)
+            codes = self._amounts(column.name)
             if self._mended["ordinal"]:
                 codes[np.array(self._mended["ordinal"])] = np.array(self._mended[column.name])
             return codes, None
@@ -208,11 +211,17 @@ class Table:
         found = self.connection.execute(f"SELECT {expression} AS x FROM {self.cells}").fetchnumpy()["x"]
         return np.ma.getdata(found)
 
+    def _amounts(self, name: str) -> Codes:
+        """An amount of every row, in half the memory where that holds the largest."""
+        most = max(int(self._fetch(f"max({name})").max(initial=0)), max(self._mended[name], default=0))
+        return self._fetch(f"{name}::{'UINTEGER' if most < 1 << 32 else 'UBIGINT'}")
+
     def _different(self, column: Column) -> _Judged | None:
         """Judge a column's different texts; None: too many."""
         name = column.name
-        found = self.connection.execute(f"SELECT DISTINCT {name} FROM {self.cells} LIMIT {MANY + 1}")
-        different = [text for (text,) in found.fetchall()]
+        run = self.connection.execute
+        run(f"CREATE TEMP TABLE texts_{name} AS SELECT DISTINCT {name} FROM {self.cells} LIMIT {MANY + 1}")
+        different = [text for (text,) in run(f"FROM texts_{name}").fetchall()]
         if len(different) > MANY:
             if name == "consent" and self._says_no(name):
                 raise NotPlain("consent has cells that say no")
@@ -228,7 +237,9 @@ class Table:
                 bad.add(text)
                 continue
             meaning[text] = 0 if value is None else places.setdefault(str(value), len(places) + 1)
-        return _Judged(meaning, list(places), bad)
+        run(f"CREATE TYPE {name}_text AS ENUM (FROM texts_{name})")
+        ordered = run(f"SELECT unnest(enum_range(NULL::{name}_text))::VARCHAR").fetchall()
+        return _Judged(meaning, list(places), bad, [text for (text,) in ordered])
 
     def _says_no(self, name: str) -> bool:
         """Whether a cell is one of NO_EVIDENCE: then each row is judged by itself."""
@@ -239,16 +250,12 @@ class Table:
         return found.fetchone() is not None
 
     def _by_different(self, column: Column, judged: _Judged) -> tuple[Codes, list[str]]:
-        codes, different = self._places(column.name)
-        return np.array([judged.meaning.get(text, 0) for text in different], "u4")[codes], judged.texts
+        means = np.array([judged.meaning.get(text, 0) for text in judged.different], "u4")
+        return means[self._places(column.name)], judged.texts
 
-    def _places(self, name: str) -> tuple[Codes, list[str]]:
+    def _places(self, name: str) -> Codes:
         """A column as places in the list of its different texts."""
-        run = self.connection.execute
-        run("DROP TYPE IF EXISTS written")
-        run(f"CREATE TYPE written AS ENUM (SELECT DISTINCT {name} FROM {self.cells})")
-        different = [text for (text,) in run("SELECT unnest(enum_range(NULL::written))::VARCHAR").fetchall()]
-        return self._fetch(f"enum_code({name}::written)::UINTEGER"), different
+        return self._fetch(f"enum_code({name}::{name}_text)::UINTEGER")
 
     def _text_by_text(self, column: Column) -> tuple[Codes, Iterable[str]]:
         """Each row has a text of its own: the row's place is the text's."""
@@ -271,26 +278,29 @@ def _shown_again(kind: str, name: str) -> str:
     return f"CASE {name} WHEN 0 THEN '' ELSE ({name} - 1)::VARCHAR END" if amount else name
 
 
-def _selected(kind: str, names: list[str]) -> tuple[str, str]:
-    """The engine's columns, and when a row is in doubt."""
+def _selected(kind: str, names: list[str]) -> tuple[str, str, str]:
+    """What the engine makes of the cells first; its columns; and when a row is in doubt.
+
+    What it says of a cell in doubt does not matter: Python judges the row.
+    """
     known = {column.name: column for column in KINDS[kind]}
-    selected, doubts = [], []
+    made, selected, doubts = [], [], []
     for at, name in enumerate(names):
-        cell = f"c{at}"
+        cell, value = f"c{at}", f"v{at}"
         if name == "number":
-            plain = f"TRY_CAST(regexp_extract({cell}, '{_PLAIN_NUMBER}', 1) AS UINTEGER)"
-            selected.append(f"coalesce({plain}, 0)::UINTEGER AS number")
+            made.append(f"TRY_CAST({cell} AS UINTEGER) AS {value}")
+            usual = f"'0' || {value}::VARCHAR = {cell} AND {value} // 100000000 IN (3, 5, 7, 8, 9)"
+            other = f"coalesce(TRY_CAST(regexp_extract({cell}, '{_PLAIN_NUMBER}', 1) AS UINTEGER), 0)"
+            selected.append(f"CASE WHEN {usual} THEN {value} ELSE {other} END::UINTEGER AS number")
             doubts.append("number = 0")
         elif known[name].amount:
-            most = 1 if name == "vlr" else 999_999_999_999
-            value = f"TRY_CAST({cell} AS BIGINT)"
-            plain = f"{value} BETWEEN 0 AND {most} AND {value}::VARCHAR = {cell}"
-            empty = f"{cell} IS NULL OR {cell} = ''"
-            selected.append(f"CASE WHEN {empty} THEN 0 WHEN {plain} THEN {value} + 1 ELSE -1 END AS {name}")
-            doubts.append(f"{name} = -1")
+            most = 1 if name == "vlr" else _MOST
+            made.append(f"TRY_CAST({cell} AS BIGINT) AS {value}")
+            selected.append(f"coalesce(({value} & {_BITS}) + 1, 0)::UBIGINT AS {name}")
+            doubts.append(f"{value}::VARCHAR IS DISTINCT FROM {cell} OR {value} NOT BETWEEN 0 AND {most}")
         else:
             selected.append(f"coalesce({cell}, '') AS {name}")
-    return ", ".join(selected), " OR ".join(doubts)
+    return ", ".join(made), ", ".join(selected), " OR ".join(doubts)
 
 
 def read(source: Source, kind: str, work: Path) -> Table:
@@ -303,13 +313,13 @@ def read(source: Source, kind: str, work: Path) -> Table:
     connection = duckdb.connect(work / "import.duckdb", config={"memory_limit": MEMORY, "threads": 2})
     connection.execute("SET autoinstall_known_extensions = false; SET autoload_known_extensions = false")
     connection.execute(f"SET temp_directory = '{str(work / 'spilt').replace(chr(39), chr(39) * 2)}'")
-    selected, doubt = _selected(kind, source.names)
+    made, selected, doubt = _selected(kind, source.names)
     cells = f"'{str(work / 'cells.parquet').replace(chr(39), chr(39) * 2)}'"
     every = ", ".join(f"c{at}" for at in range(len(source.names)))
     try:
         connection.execute(
-            f"COPY (SELECT * EXCLUDE ({every}), CASE WHEN {doubt} THEN [{every}] END AS raw "
-            f"FROM (SELECT {selected}, {every} FROM {source.relation(connection)})) "
+            f"COPY (SELECT {selected}, CASE WHEN {doubt} THEN [{every}] END AS raw "
+            f"FROM (SELECT {made}, * FROM {source.relation(connection)})) "
             f"TO {cells} (FORMAT parquet, COMPRESSION uncompressed)"
         )
         rows = int(connection.execute(f"SELECT count(*) FROM {cells}").fetchall()[0][0])
