@@ -8,25 +8,32 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
 from runtime.app import Installation
 from store import backup as copies
+from store import backup_postgres as grown
 
 
 async def backup(installation: Installation, file: Path) -> int:
     """Copy the store into `file` while the system runs; returns its octets. Raises StoreError, OSError."""
-    database = copies.database_of(installation.config.store.url, installation.folder)
+    url, folder, whole = installation.config.store.url, installation.folder, file.resolve()
+    database = copies.database_of(url, folder)
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         bar = progress.add_task("backup", total=None)
-        return await asyncio.to_thread(
-            copies.backup,
-            database,
-            file.resolve(),
-            lambda done, of: progress.update(bar, completed=done, total=of),
-        )
+
+        def told(done: int, of: int) -> None:
+            progress.update(bar, completed=done, total=of)
+
+        if database is None:
+            return await grown.backup(url, folder, whole, told)
+        return await asyncio.to_thread(copies.backup, database, whole, told)
 
 
-async def restore(installation: Installation, file: Path) -> Path:
+async def restore(installation: Installation, file: Path) -> str:
     """Put a backup where the configured store is to be; returns that place. Raises StoreError, OSError."""
-    database = copies.database_of(installation.config.store.url, installation.folder)
+    url, folder = installation.config.store.url, installation.folder
+    database = copies.database_of(url, folder)
+    if database is None:
+        await grown.restore(url, folder, file.resolve())
+        return grown.shown(url)
     await asyncio.to_thread(copies.restore, file.resolve(), database)
-    return database
+    return str(database)

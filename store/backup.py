@@ -1,36 +1,31 @@
 """How is a SQLite store copied while it is written, and put back? One file with the database and its lists.
 
 The copy is SQLite's own backup of one snapshot: a read transaction is held while pages are copied, so the writer
-never waits and what is committed meanwhile is not half in it. A PostgreSQL store has `pg_dump`.
+never waits and what is committed meanwhile is not half in it. Of a PostgreSQL store: store/backup_postgres.py.
 """
 
-import os
 import sqlite3
-import tarfile
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from urllib.parse import quote
 
 from sqlalchemy.engine import make_url
 
+from store.archive import LISTS, SQLITE, lists_named, pack, refuse_taken, to_disk, unpack
 from store.errors import NoStore, StoreError
 from store.lock import only_writer
 
-_DATABASE = "store.db"
-_LISTS = "lists"
 _PAGES = 2_000
 #: Pages copied so far, and of how many.
 Progress = Callable[[int, int], None]
 
 
-def database_of(url: str, folder: Path) -> Path:
-    """The file of a SQLite store. Raises StoreError for another engine."""
+def database_of(url: str, folder: Path) -> Path | None:
+    """The file of a SQLite store; None: the store is in PostgreSQL."""
     parsed = make_url(url)
-    if parsed.get_backend_name() != "sqlite":
-        raise StoreError("a PostgreSQL store is copied with pg_dump, and its folder lists/ beside it")
-    return folder / (parsed.database or "")
+    return folder / (parsed.database or "") if parsed.get_backend_name() == "sqlite" else None
 
 
 def backup(database: Path, file: Path, progress: Progress | None = None) -> int:
@@ -40,22 +35,14 @@ def backup(database: Path, file: Path, progress: Progress | None = None) -> int:
     """
     if not database.exists():
         raise NoStore(f"{database} does not exist: nothing has been stored yet")
-    if file.exists():
-        raise StoreError(f"{file} is there already: name a new file")
+    refuse_taken(file)
     with TemporaryDirectory(prefix=".backup-", dir=file.parent) as scratch:
-        copy, building = Path(scratch) / _DATABASE, Path(scratch) / "building"
+        copy = Path(scratch) / SQLITE
         try:
             files = _copy(database, copy, progress)
         except sqlite3.Error as error:
             raise StoreError(f"{database} cannot be copied: {error}") from error
-        with tarfile.open(building, "w") as tar:
-            tar.add(copy, _DATABASE)
-            for each in files:
-                tar.add(each, f"{_LISTS}/{each.name}")
-        building.chmod(0o600)
-        _to_disk(building)
-        os.link(building, file)  # unlike rename: never over a file that came meanwhile
-    return file.stat().st_size
+        return pack(file, Path(scratch), {SQLITE: copy} | {f"{LISTS}/{each.name}": each for each in files})
 
 
 def _copy(database: Path, copy: Path, progress: Progress | None) -> list[Path]:
@@ -69,15 +56,12 @@ def _copy(database: Path, copy: Path, progress: Progress | None) -> list[Path]:
             source.backup(target, pages=_PAGES, progress=told)
             target.execute("PRAGMA journal_mode=DELETE").fetchone()
             _check(target)
-            stems = [Path(name).stem for (name,) in target.execute("SELECT file FROM lists")]
-            newest = target.execute(
-                "SELECT file, max(version) FROM lists GROUP BY kind, programme"
-            ).fetchall()
-    folder = database.parent / _LISTS
-    for name, _ in newest:
-        if not (folder / name).exists():
-            raise StoreError(f"{name} is gone: a list was imported meanwhile, or removed; try again")
-    return sorted(path for stem in stems for path in folder.glob(f"{stem}.*") if path.suffix != ".building")
+            named = [name for (name,) in target.execute("SELECT file FROM lists")]
+            newest = [
+                name
+                for name, _ in target.execute("SELECT file, max(version) FROM lists GROUP BY kind, programme")
+            ]
+    return lists_named(database.parent / LISTS, named, newest)
 
 
 def _check(connection: sqlite3.Connection) -> None:
@@ -92,52 +76,22 @@ def restore(file: Path, database: Path) -> None:
     Raises StoreError when there is a store already (it is never overwritten), when another process holds it, or
     when the file is no backup of ours; then nothing is left behind.
     """
-    lists = database.parent / _LISTS
+    lists = database.parent / LISTS
     database.parent.mkdir(parents=True, exist_ok=True)
     with only_writer(database):
         if database.exists():
             raise StoreError(f"{database} is there: move it away first, nothing is overwritten")
         with TemporaryDirectory(prefix=".restore-", dir=database.parent) as scratch:
-            _unpack(file, Path(scratch))
-            copy = Path(scratch) / _DATABASE
+            unpack(file, Path(scratch), SQLITE)
+            copy = Path(scratch) / SQLITE
             try:
                 with closing(sqlite3.connect(copy)) as connection:
                     _check(connection)
             except sqlite3.Error as error:
                 raise StoreError(f"{file} holds no database: {error}") from error
             lists.mkdir(mode=0o700, exist_ok=True)
-            for each in sorted((Path(scratch) / _LISTS).glob("*")):
+            for each in sorted((Path(scratch) / LISTS).glob("*")):
                 each.replace(lists / each.name)
             copy.chmod(0o600)
-            _to_disk(copy)
+            to_disk(copy)
             copy.rename(database)
-
-
-def _unpack(file: Path, folder: Path) -> None:
-    """Only what a backup of ours holds, and nowhere else than into this folder."""
-    (folder / _LISTS).mkdir()
-    with _opened(file) as tar:
-        members = tar.getmembers()
-        for member in members:
-            plain = member.name == _DATABASE or (
-                member.name.startswith(f"{_LISTS}/") and "/" not in member.name.removeprefix(f"{_LISTS}/")
-            )
-            if not member.isfile() or not plain:
-                raise StoreError(f"{file} is no backup of this program: it holds {member.name!r}")
-        if _DATABASE not in [member.name for member in members]:
-            raise StoreError(f"{file} is no backup of this program: it holds no {_DATABASE}")
-        tar.extractall(folder, filter="data")
-
-
-@contextmanager
-def _opened(file: Path) -> Iterator[tarfile.TarFile]:
-    try:
-        with tarfile.open(file, "r:") as tar:
-            yield tar
-    except tarfile.TarError as error:
-        raise StoreError(f"{file} is no backup of this program: {error}") from error
-
-
-def _to_disk(file: Path) -> None:
-    with open(file, "rb") as written:
-        os.fsync(written.fileno())

@@ -38,10 +38,11 @@ def bring_up_to_date(connection: Connection) -> None:
         try:
             check(connection)
         except StoreTooOld:
-            _upgrade(connection)
+            upgrade(connection)
 
 
-def _upgrade(connection: Connection) -> None:
+def upgrade(connection: Connection, to: str = "head") -> None:
+    """Run the missing revisions up to this one, in the transaction that the connection is in."""
     from alembic import command
     from alembic.config import Config
 
@@ -49,4 +50,4 @@ def _upgrade(connection: Connection) -> None:
     config.set_main_option("script_location", str(_FOLDER).replace("%", "%%"))
     config.set_main_option("path_separator", "os")
     config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    command.upgrade(config, to)
