@@ -12,7 +12,8 @@ pin() {
 pin --output-file requirements.txt
 pin --extra dev --constraint requirements.txt --output-file requirements-dev.txt
 pin --extra gtts --output-file requirements-gtts.txt
-if grep -nE '://|^(--|-e|/|\.)' requirements.txt requirements-dev.txt requirements-gtts.txt; then
+pin --extra kafka --constraint requirements.txt --output-file requirements-kafka.txt
+if grep -nE '://|^(--|-e|/|\.)' requirements*.txt; then
     echo "requirements*.txt must not name an address or a folder (the lines above)." >&2
     exit 1
 fi

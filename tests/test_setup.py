@@ -174,6 +174,7 @@ def test_the_hashed_files_hold_exactly_the_versions_that_the_project_names() -> 
         ("requirements.txt", project["dependencies"]),
         ("requirements-dev.txt", project["dependencies"] + extras["dev"]),
         ("requirements-gtts.txt", project["dependencies"] + extras["gtts"]),
+        ("requirements-kafka.txt", project["dependencies"] + extras["kafka"]),
     ):
         held = dict(re.findall(r"^([A-Za-z0-9._-]+)==(\S+)", (ROOT / name).read_text("utf-8"), re.MULTILINE))
         for requirement in wanted:
