@@ -7,7 +7,7 @@ calls with the trunk that it ended on, and its slot is given back only if the ph
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import flows
 from ari_app.call import CallReport
@@ -27,6 +27,10 @@ from store.calls import Ended
 
 logger = log("dialer")
 
+#: From the claim to the INVITE, at most. Later, the store was slow or the machine slept, and what the rules said then
+#: need not hold any more: nothing is dialled.
+_MOST_LATE = timedelta(seconds=10)
+
 #: The same attempt on a trunk that it has not tried, whose line is taken; None: there is none.
 OtherTrunk = Callable[[Attempt], Attempt | None]
 
@@ -38,6 +42,7 @@ class Claimed:
     programme: Programme
     attempt: Attempt
     speech: Speech
+    at: datetime  #: when the rules said yes
 
 
 class StoreJournal:
@@ -99,6 +104,9 @@ async def make_call(
     """
     course = Course(claimed.attempt)
     try:
+        if late := _too_late(app, claimed):
+            course.reason = late
+            return
         await _dial_and_talk(app, phone, claimed, course)
         while _may_try_another(app, claimed.programme, course) and (other := other_trunk(course.attempt)):
             course.left.append(f"trunk {course.attempt.trunk}: {course.reason}")
@@ -134,11 +142,24 @@ async def _dial_and_talk(app: App, phone: Phone, claimed: Claimed, course: Cours
 
 def _may_try_another(app: App, programme: Programme, course: Course) -> bool:
     """Failed before any 18x, and there is still time to ring before the window ends (R8)."""
-    if course.outcome is not Outcome.FAILED or course.rang:
-        return False
-    law, class_ = app.installation.law.at(app.now()), programme.campaign.class_
+    return course.outcome is Outcome.FAILED and not course.rang and _in_time_to_ring(app, programme)
+
+
+def _in_time_to_ring(app: App, programme: Programme) -> bool:
+    """R8: what is dialled now stops ringing before the window ends."""
+    law, class_ = app.installation.law, programme.campaign.class_
     windows = windows_of(programme, "voice", class_, law)
     return inside(windows, app.now(), margin_of("voice", law))
+
+
+def _too_late(app: App, claimed: Claimed) -> str:
+    """Why this call may not be dialled any more, though it was claimed; empty: it may."""
+    late = app.now() - claimed.at
+    if abs(late) > _MOST_LATE:
+        return f"not dialled: it was claimed {late.total_seconds():.0f} s ago"
+    if claimed.programme.campaign.class_ != "transactional" and not _in_time_to_ring(app, claimed.programme):
+        return "R8: not dialled: it would ring after the window's end"
+    return ""
 
 
 async def _record(app: App, course: Course) -> None:

@@ -154,7 +154,7 @@ def _reserve(
         talk_limit=programme.campaign.talk_limit,
         offer_text=_shown(speech.offers, programme.name),
     )
-    return Claimed(programme, attempt, speech)
+    return Claimed(programme, attempt, speech, now)
 
 
 def _shown(offers: Mapping[str, str], programme: str) -> str:

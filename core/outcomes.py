@@ -25,8 +25,9 @@ class Outcome(StrEnum):
     UNKNOWN = "unknown"  #: the controller died or lost sight of the call
 
 
-#: The phone never rang for these unless a 180 or 183 was seen: the slot is given back (R7).
-_GIVEN_BACK_UNLESS_RANG = {Outcome.UNREACHABLE, Outcome.FAILED}
+#: The phone never rang for these unless a 180 or 183 was seen: the slot is given back (R7). A 404 can come late too:
+#: from behind a phone that rang first and is diverted.
+_GIVEN_BACK_UNLESS_RANG = {Outcome.UNREACHABLE, Outcome.FAILED, Outcome.INVALID_NUMBER}
 
 #: The listener was reached: O7 counts these as a successful call.
 SUCCESSFUL = frozenset(
@@ -47,8 +48,4 @@ def keeps_slot(outcome: Outcome, rang: bool) -> bool:
 
     Given back only when the phone provably never rang. `rang`: a SIP 180 or 183 was seen.
     """
-    if outcome is Outcome.INVALID_NUMBER:
-        return False
-    if outcome in _GIVEN_BACK_UNLESS_RANG:
-        return rang
-    return True
+    return rang or outcome not in _GIVEN_BACK_UNLESS_RANG

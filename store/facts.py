@@ -74,7 +74,15 @@ def subscriber(tx: Tx, *, number: str) -> Subscriber | None:
 
 
 _CALLS = Prepared(
-    select(calls.c.id, calls.c["class"], calls.c.programme, calls.c.started_at, calls.c.outcome)
+    select(
+        calls.c.id,
+        calls.c["class"],
+        calls.c.programme,
+        calls.c.started_at,
+        calls.c.rang_at,
+        calls.c.answered_at,
+        calls.c.outcome,
+    )
     .where(
         calls.c.number == bindparam("number"),
         calls.c.started_at > bindparam("since"),
@@ -106,6 +114,12 @@ _CALLED_BEFORE = Prepared(
 )
 
 
+def felt_at(row: Any) -> datetime:
+    """R7: a call's 24 hours are counted from when its phone rang, which may be seconds after its claim."""
+    at: datetime = moment(max(row.started_at, row.rang_at or row.answered_at or 0))
+    return at
+
+
 def _calls(tx: Tx, number: str, now: datetime) -> tuple[Touch, ...]:
     rows = tx.execute(_CALLS, {"number": number, "since": us(now - HISTORY)})
     return tuple(
@@ -113,7 +127,7 @@ def _calls(tx: Tx, number: str, now: datetime) -> tuple[Touch, ...]:
             kind="voice",
             class_=row.class_ or "advertising",
             programme=row.programme or "",
-            at=moment(row.started_at),
+            at=felt_at(row),
             outcome=Outcome(row.outcome) if row.outcome else None,
             ref=row.id,
         )

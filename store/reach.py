@@ -18,7 +18,7 @@ from core.funnel import People, Texts
 from core.outcomes import Outcome
 from store import lists, settings
 from store.columns import ListFile, digits_of, number_of
-from store.facts import FELT, HISTORY
+from store.facts import FELT, HISTORY, felt_at
 from store.prepared import Prepared, among
 from store.schema import calls, contacts, messages, numbers
 from store.times import moment, us
@@ -33,6 +33,8 @@ _MADE = select(
     calls.c["class"].label("class_"),
     calls.c.programme,
     calls.c.started_at,
+    calls.c.rang_at,
+    calls.c.answered_at,
     calls.c.outcome,
 ).where(calls.c.started_at > bindparam("since"), calls.c.direction == word("out"), calls.c.keeps_slot)
 _SENT = select(
@@ -57,7 +59,7 @@ def touched(tx: Tx, *, now: datetime, numbers: Sequence[str] | None = None) -> H
     for row in tx.execute(made, asked):
         class_: Class = row.class_ or "advertising"
         outcome = Outcome(row.outcome) if row.outcome else None
-        touch = Touch("voice", class_, row.programme or "", moment(row.started_at), outcome, row.id)
+        touch = Touch("voice", class_, row.programme or "", felt_at(row), outcome, row.id)
         found[row.number].append(touch)
     for row in tx.execute(sent, asked):
         touch = Touch("sms", row.class_, row.programme or "", moment(row.sending_at), None, row.id)

@@ -76,6 +76,7 @@ class Listener:
     ends: Outcome | None = None
     rings: bool = True
     trunks: Mapping[str, Outcome] = field(default_factory=dict)
+    takes_s: float = 0.0  #: how long the network takes to say how it ends
     hangs_up_at: int | None = None
     gone_after_key: bool = False
     breaks: Exception | None = None  #: raised by the first prompt
@@ -86,7 +87,7 @@ class Listener:
 class FakePhone:
     """Speaks the interface of `ari_app.phone.Phone`; who is called behaves as `listeners` says (a number's, or "")."""
 
-    def __init__(self, clock: Clock, nodes: Collection[str] = ("ast1",)) -> None:
+    def __init__(self, clock: SetClock, nodes: Collection[str] = ("ast1",)) -> None:
         self.listeners: dict[str, Listener] = {}
         self.dialled: list[Attempt] = []
         self.live: list[LiveChannel] = []
@@ -129,7 +130,7 @@ class FakeLine(FakeCall):
     """A FakeCall that is dialled first and writes its journal, as AriCall does."""
 
     def __init__(
-        self, listener: Listener, attempt: Attempt, journal: Journal, clock: Clock, answered: asyncio.Event
+        self, listener: Listener, attempt: Attempt, journal: Journal, clock: SetClock, answered: asyncio.Event
     ) -> None:
         super().__init__(
             listener.keys, hangs_up_at=listener.hangs_up_at, gone_after_key=listener.gone_after_key
@@ -144,6 +145,7 @@ class FakeLine(FakeCall):
         if self._listener.rings:
             self.report.rang_at = self._clock.now()
             await self._journal.rang(self._clock.now())
+        self._clock.move(seconds=self._listener.takes_s)
         if end is not None:
             self.report.cause, self.report.sip_code = 34, 503
             raise CallEnded(end, "cause 34")

@@ -136,6 +136,32 @@ async def test_a_call_that_got_no_line_is_failed_and_gives_its_slot_back(office:
     assert call["reason"] == "ValueError: the number is not +84 and nine digits"
 
 
+@pytest.mark.parametrize(
+    ("claimed_at", "dialled_at", "why"),
+    [
+        ("10:00:00", "10:00:10", None),
+        ("10:00:00", "10:00:11", "not dialled: it was claimed 11 s ago"),
+        ("10:00:00", "09:59:49", "not dialled: it was claimed -11 s ago"),
+        ("16:59:25", "16:59:29", None),
+        ("16:59:25", "16:59:30", "R8: not dialled: it would ring after the window's end"),
+    ],
+)
+async def test_a_call_whose_claim_was_stored_too_late_is_not_dialled(
+    office: Office, claimed_at: str, dialled_at: str, why: str | None
+) -> None:
+    """R8, R7: a slow store or a machine that slept between the claim and the INVITE; the slot is given back."""
+    office.clock.move(at(claimed_at))
+    await office.topup()
+    await office.plan()
+    (claimed,) = (await office.claim()).claimed
+    office.clock.move(at(dialled_at))
+    await office.make(claimed)
+    call = await office.one("calls")
+    assert len(office.phone.dialled) == (why is None)
+    if why is not None:
+        assert (call["outcome"], bool(call["keeps_slot"]), call["reason"]) == ("failed", False, why)
+
+
 async def test_a_stopped_call_is_hung_up_and_recorded(office: Office) -> None:
     """DESIGN §1: cancellation is for shutdown, and records the end too."""
     office.phone.listeners[AN] = Listener(never=asyncio.Event())
@@ -235,11 +261,10 @@ async def test_no_other_trunk_once_it_rang_or_somebody_answered_for_the_number(
 async def test_no_other_trunk_when_it_could_ring_past_the_window(office: Office) -> None:
     """R8: the last moment to dial is the window's end minus the ring limit, for the second trunk too."""
     office.clock.move(at("16:59:29"))
-    office.phone.listeners[AN] = Listener(ends=Outcome.FAILED, rings=False)
+    office.phone.listeners[AN] = Listener(ends=Outcome.FAILED, rings=False, takes_s=1)
     await office.topup()
     await office.plan()
     (claimed,) = (await office.claim()).claimed
-    office.clock.move(at("16:59:30"))
     await office.make(claimed, other(["u"]))
     assert [attempt.trunk for attempt in office.phone.dialled] == ["t"]
 

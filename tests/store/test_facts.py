@@ -3,8 +3,9 @@
 from core.after_call import AfterCall
 from core.facts import Facts
 from core.outcomes import Outcome
-from store import facts, messages, parts, received, settings
+from store import calls, facts, messages, parts, received, settings
 from store.database import Store, Tx
+from store.reach import touched
 from tests.store.sample import AN, BINH, NOW, claim, dialing, end, later, message, topup
 
 
@@ -42,6 +43,23 @@ async def test_calls_and_messages_of_the_last_day_are_seen_with_their_class(stor
         ("sms", "advertising", later(minutes=1), None),
     ]
     assert (await _facts(store, hours=26)).history == ()
+
+
+async def test_a_call_counts_from_the_moment_its_phone_rang(store: Store) -> None:
+    """R7: 24 h from one ring to the next; the claim may be seconds before, and the clock may have gone back since."""
+
+    def run(tx: Tx) -> None:
+        for place, rang in enumerate((later(seconds=8), later(seconds=-100))):
+            dialing(tx, f"c{place}", f"call-{place}")
+            calls.rang(tx, call_id=f"call-{place}", at=rang)
+        dialing(tx, "c2", "call-2")
+        calls.up(tx, call_id="call-2", at=later(seconds=3))
+
+    await store.write(run)
+    known, many = await _facts(store), await store.read(lambda tx: touched(tx, now=NOW))
+    seen = {touch.ref: touch.at for touch in known.history}
+    assert seen == {"call-0": later(seconds=8), "call-1": NOW, "call-2": later(seconds=3)}
+    assert {touch.ref: touch.at for touch in many[AN]} == seen
 
 
 async def test_a_message_does_not_count_against_itself(store: Store) -> None:
