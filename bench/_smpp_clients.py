@@ -15,6 +15,7 @@ import tempfile
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -165,7 +166,7 @@ async def outbox(port: int, count: int) -> dict[str, Any]:
                         policy="once", number=f"+{number(place)}", sender="8989", text=TEXT, due_at=now,
                         valid_until=None,
                     )  # fmt: skip
-                    messages.add(tx, new, now=now)
+                    messages.add(tx, new, now=now + timedelta(microseconds=place - count))
 
             for first in range(0, count, 1000):
                 await store.write(lambda tx, a=first: fill(tx, a, min(a + 1000, count)))  # type: ignore[misc]
@@ -174,8 +175,9 @@ async def outbox(port: int, count: int) -> dict[str, Any]:
             began = time.perf_counter()
             stopping = asyncio.Event()
             part = asyncio.create_task(smpp.gateway.run(app, stopping))
-            while await store.read(_open):  # noqa: ASYNC110 - beside it, not part of it
-                await asyncio.sleep(0.02)
+            still = _still_open()
+            while await store.read(lambda tx: any(tx.execute(each).all() for each in still)):  # noqa: ASYNC110
+                await asyncio.sleep(0.02)  # beside it, not part of it
             seconds = time.perf_counter() - began
             cpu = _cpu_since(used)
             stopping.set()
@@ -195,12 +197,16 @@ async def _commit_ms(write: Callable[[Callable[[Any], Any]], Awaitable[Any]]) ->
     return statistics.median(took) * 1000
 
 
-def _open(tx: Any) -> int:
-    from sqlalchemy import text
+def _still_open() -> Any:
+    from sqlalchemy import literal_column, select
 
-    left = text("SELECT 1 FROM messages WHERE state = 'due' LIMIT 1")
-    sending = text("SELECT 1 FROM messages WHERE state = 'sending' LIMIT 1")
-    return len(tx.execute(left).all()) + len(tx.execute(sending).all())
+    from store.prepared import Prepared
+    from store.schema import messages
+    from store.tx import word
+
+    one: Any = literal_column("1")
+    states = [select(one).where(messages.c.state == word(state)).limit(one) for state in ("due", "sending")]
+    return [Prepared(each) for each in states]
 
 
 def smpplib_one(port: int, count: int) -> dict[str, Any]:

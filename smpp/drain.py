@@ -19,13 +19,13 @@ from smpp.errors import NotWritten, Rejected, Unanswered
 from smpp.flow import Flow
 from smpp.outbox import Marked, mark_next, validity_s
 from smpp.pdu import TAG_USER_MESSAGE_REFERENCE, InvalidField, SubmitSm
-from smpp.receipts import id_forms, plain_id
+from smpp.receipts import id_forms
 from smpp.segments import Segment
 from smpp.session import Session
 from smpp.statuses import Verdict, name_of
 from smpp.times import relative_time
 from smpp.window import Answer as Said
-from smpp.window import SubmitResult
+from smpp.window import End, SubmitResult
 from store import messages, parts
 from store.messages import Message, Route
 from store.parts import Answer
@@ -42,9 +42,8 @@ _AGAIN_THROTTLED = timedelta(seconds=1)
 _LATE_REMEMBERED = 10_000
 _WANT_RECEIPT = 1
 
-#: One burst is written at one moment of the decision clock (seconds).
-_MOMENT_S = 0.001
-
+#: Answers are collected for so long, for one commit (seconds).
+_COLLECT_S = 0.002
 #: Which part an answer is about: message, part, parts of the message.
 _Part = tuple[Message, int, int]
 
@@ -74,8 +73,12 @@ class Drain:
         self._room = asyncio.Event()
         self._have = asyncio.Event()
         self._news = asyncio.Event()
-        self._ended = False
-        self._moment = (float("-inf"), 0)
+        self._idle = asyncio.Event()  # `mark` waits for something, and will not commit soon
+        self._idle.set()
+        self._over = False
+        self._clock = 0.0  # of the loop
+        self._now_us = 0  # the decision time then
+        self._most = 1  # parts that may be ahead, then
 
     # --- the session comes and goes ----------------------------------------------------------------------
 
@@ -99,7 +102,7 @@ class Drain:
 
     def end(self) -> None:
         """No more answers will come: `record` returns once it has written what it has."""
-        self._ended = True
+        self._over = True
         self._news.set()
 
     @property
@@ -119,22 +122,33 @@ class Drain:
     async def mark(self, stopping: asyncio.Event) -> None:
         """Keep up to one window of messages marked ahead, until told to stop."""
         watch = self.app.store.watch("messages", "pauses")
-        while not stopping.is_set():
-            room = self._may_be_ahead() - self._ahead
-            if self.session is None:
-                await self._up.wait()
-            elif room <= 0:
-                self._room.clear()
-                await self._room.wait()
-            else:
-                marked, looked_at = await self._mark(room)
-                self._ready.extend(marked)
-                self._ahead += sum(each.parts for each in marked)
-                self._have.set()
-                if self.session is None or stopping.is_set():
-                    self._give_back(0)
-                elif not looked_at:
+        try:
+            while not stopping.is_set():
+                room = self._may_be_ahead() - self._ahead
+                if self.session is None:
+                    self._idle.set()
+                    await self._up.wait()
+                elif room <= 0:
+                    self._room.clear()
+                    self._idle.set()
+                    await self._room.wait()
+                elif not await self._mark_ahead(room, stopping):
+                    self._idle.set()
                     await watch.wait(1.0)
+        finally:
+            self._idle.set()
+
+    async def _mark_ahead(self, room: int, stopping: asyncio.Event) -> bool:
+        """Mark the next and have them written. False: nothing was due."""
+        self._idle.clear()
+        marked, looked_at = await self._mark(room)
+        self._ready.extend(marked)
+        self._ahead += sum([each.parts for each in marked])
+        self._have.set()
+        if self.session is None or stopping.is_set():
+            self._give_back(0)
+        await asyncio.sleep(0)  # `write` has its turn: then we know the room
+        return looked_at > 0
 
     async def _mark(self, room: int) -> tuple[list[Marked], int]:
         """Mark the next, after what was said until now: in one commit, unless the writer is quicker than we."""
@@ -171,54 +185,54 @@ class Drain:
             if session is None or not self._ready:
                 self._have.clear()
                 await self._have.wait()
+                self._look_at_clocks()
                 continue
             marked = self._ready.popleft()
             await self._send(session, marked)
             self._ahead -= marked.parts
-            most = self._may_be_ahead()
+            most = self._most
             if self._ahead > most:  # throttled meanwhile: what would wait too long goes back
                 self._give_back(most)
-            elif self._ahead <= most // 2:
+            elif self._ahead <= most // 2 and not self._room.is_set():
                 self._room.set()
+                await asyncio.sleep(0)  # the next are marked while these are written
+                self._look_at_clocks()
         self._give_back(0)
 
     async def _send(self, session: Session, marked: Marked) -> None:
         """Write the segments of one message; what could not be written is due again."""
         message, of = marked.message, marked.segments[-1].total
         for place, segment in enumerate(marked.segments):
-            if (wait_s := self.flow.take_or_wait(segment.parts, self._loop.time())) > 0:
+            if (wait_s := self.flow.take_or_wait(segment.parts, self._clock)) > 0:
                 await self._pace(segment.parts, wait_s)
             if session.room <= 0:
                 await session.until_room()
-            self.counts["submitted"] += 1
+                self._look_at_clocks()
             try:
-                answer = session.send(self._pdu(marked, segment))
+                session.post(self._pdu(marked, segment), partial(self._ended, message, segment.number, of))
             except NotWritten:
-                self.counts["submitted"] -= 1
                 self._not_written(marked, place)
                 return
             except InvalidField as error:
-                self.counts["submitted"] -= 1
                 self._say(Answer(message.id, segment.number, of, "failed", reason=str(error)))
                 self._not_written(marked, place + 1) if place + 1 < len(marked.segments) else None
                 return
-            answer.add_done_callback(partial(self._answered, message, segment.number, of))
+            self.counts["submitted"] += 1
 
     async def _pace(self, count: int, wait_s: float) -> None:
         while wait_s > 0:
             await asyncio.sleep(wait_s)
-            wait_s = self.flow.take_or_wait(count, self._loop.time())
+            self._look_at_clocks()
+            wait_s = self.flow.take_or_wait(count, self._clock)
 
-    def _now_us(self) -> int:
-        """The decision time, read again after a millisecond."""
-        clock = self._loop.time()
-        if clock - self._moment[0] > _MOMENT_S:
-            self._moment = clock, us(self.app.now())
-        return self._moment[1]
+    def _look_at_clocks(self) -> None:
+        """After each wait: what is written without one is written at one moment."""
+        self._clock, self._now_us = self._loop.time(), us(self.app.now())
+        self._most = self._may_be_ahead()
 
     def _pdu(self, marked: Marked, segment: Segment) -> SubmitSm:
         message, source, to = marked.message, marked.source, marked.to
-        left_s = validity_s(message, self._now_us())
+        left_s = validity_s(message, self._now_us)
         if left_s < 1:
             raise NotWritten("its validity has ended")
         reference = parts.reference_of(message.id, segment.number).to_bytes(2, "big")
@@ -243,16 +257,13 @@ class Drain:
         self._said.append(answer)
         self._news.set()
 
-    def _answered(self, message: Message, part: int, of: int, answer: "asyncio.Future[SubmitResult]") -> None:
-        """The future of one part is done: what it says is recorded."""
-        error = answer.exception()
-        if error is None:
-            self._take(message, part, of, answer.result())
-        elif isinstance(error, Rejected):
-            self._take(message, part, of, error)
-        elif isinstance(error, Unanswered):
-            self._say(Answer(message.id, part, of, "unknown", reason=f"no answer: {error}"))
-            self._late[error.sequence] = (message, part, of)
+    def _ended(self, message: Message, part: int, of: int, end: End) -> None:
+        """What became of one part: it is recorded."""
+        if isinstance(end, SubmitResult | Rejected):
+            self._take(message, part, of, end)
+        elif isinstance(end, Unanswered):
+            self._say(Answer(message.id, part, of, "unknown", reason=f"no answer: {end}"))
+            self._late[end.sequence] = (message, part, of)
             if len(self._late) > _LATE_REMEMBERED:
                 self._late.popitem(last=False)
         else:  # NotWritten: it was still ours when the link ended
@@ -267,8 +278,8 @@ class Drain:
 
     def _take(self, message: Message, part: int, of: int, said: Said) -> None:
         if isinstance(said, SubmitResult):
-            own = plain_id(said.message_id)
-            self._say(Answer(message.id, part, of, "accepted", own, id_forms(said.message_id)))
+            forms = id_forms(said.message_id)
+            self._say(Answer(message.id, part, of, "accepted", forms[0], forms[1:]))
             return
         why, now = name_of(said.status), self.app.now()
         clock = asyncio.get_running_loop().time()
@@ -288,13 +299,19 @@ class Drain:
                 self._say(Answer(message.id, part, of, "failed", reason=why))
 
     async def record(self) -> None:
-        """Write what the SMSC said and what did not leave, until `end`; much of it in one transaction."""
+        """Write what the SMSC said and what did not leave, until `end`; much of it in one transaction.
+
+        While messages are being marked, `mark` takes it along.
+        """
         while True:
             await self._news.wait()
             self._news.clear()
+            if not self._over:
+                await asyncio.sleep(_COLLECT_S)
+                await self._idle.wait()
             while (job := self._news_as_job()) is not None:
                 await self.app.store.write(job)
-            if self._ended:
+            if self._over:
                 return
 
     def _news_as_job(self) -> Callable[[Tx], None] | None:

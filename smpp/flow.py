@@ -49,6 +49,9 @@ class Flow:
 
     def take_or_wait(self, parts: int, now: float) -> float:
         """`take` if `wait` says 0. Returns what it says."""
+        if now == self._seen and self._tokens >= parts and now >= self._paused_until:  # within a burst
+            self._tokens -= parts
+            return 0.0
         wait_s = self.wait(parts, now)
         if wait_s <= 0:
             self._tokens -= parts

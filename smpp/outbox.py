@@ -30,8 +30,12 @@ _LONGEST_US = LONGEST_VALIDITY // timedelta(microseconds=1)
 _SECOND_US = 1_000_000
 
 _address = lru_cache(maxsize=64)(address)
-#: Many messages have the same text, and those in one part all have reference 0.
-_split = lru_cache(maxsize=512)(split)
+
+
+@lru_cache(maxsize=512)
+def _split(text: str, method: str) -> tuple[Segment, ...]:
+    """Many messages have the same text; one that is sent in parts is cut again, with its reference."""
+    return split(text, reference=0, method=Method(method))
 
 
 class Marked(NamedTuple):
@@ -55,7 +59,6 @@ def mark_next(
     limit = min(MOST_AT_ONCE, max(room, 1))
     found = messages.due(tx, now=now, limit=limit, programmes_held=held, route=route)
     gate = _Gate(tx, app, now, found)
-    method = Method(bind.segmentation)
     marked: list[Marked] = []
     marks: list[Mark] = []
     numbers_taken: set[str] = set()
@@ -66,7 +69,7 @@ def mark_next(
             continue
         if not gate.passes(message):
             continue
-        cut = _cut(tx, message, method)
+        cut = _cut(tx, message, bind.segmentation)
         if cut is None:
             continue
         left, mark = cut
@@ -92,7 +95,7 @@ class _Gate:
 
     def passes(self, message: Message) -> bool:
         """What is held back is put off or dropped."""
-        if validity_s(message, self._now_us) < 1:
+        if (message.valid_until_us or message.at_us + _LONGEST_US) - self._now_us < _SECOND_US:
             messages.drop(self._tx, id=message.id, reason="O8: Its validity has ended.")
             return False
         said = self._transactional(message) if message.class_ == "transactional" else self._other(message)
@@ -137,24 +140,26 @@ class _Gate:
         return known
 
 
-def _cut(tx: Tx, message: Message, method: Method) -> tuple[Marked, Mark] | None:
+def _cut(tx: Tx, message: Message, method: str) -> tuple[Marked, Mark] | None:
     """What is left to send of a message, and its mark; one that no SMS can carry is dropped."""
+    reference = message.reference
     try:
         source, to = _address(message.sender), address(message.number)
-        segments = _split(message.text, reference=message.reference or 0, method=method)
-        reference = message.reference
-        if len(segments) > 1 and reference is None:
-            reference = messages.next_reference(tx, source=message.sender, destination=message.number)
-            segments = split(message.text, reference=reference, method=method)
+        segments = _split(message.text, method)
+        if len(segments) > 1:
+            if reference is None:
+                reference = messages.next_reference(tx, source=message.sender, destination=message.number)
+            segments = split(message.text, reference=reference, method=Method(method))
     except (NotText, TooLong, ValueError) as error:
         messages.drop(tx, id=message.id, reason=f"no SMS can carry it: {error}")
         return None
     total = len(segments)
-    if message.sent_parts:
-        segments = tuple(segment for segment in segments if segment.number not in message.sent_parts)
-    new = tuple([segment.number for segment in segments])
-    parts = sum([segment.parts for segment in segments])
-    return Marked(message, segments, parts, source, to), Mark(message.id, total, new, reference)
+    if total == 1 and not message.sent_parts:
+        return Marked(message, segments, segments[0].parts, source, to), Mark(message.id, 1, (1,), reference)
+    left = tuple(segment for segment in segments if segment.number not in message.sent_parts)
+    numbers_left = tuple(segment.number for segment in left)
+    count = sum(segment.parts for segment in left)
+    return Marked(message, left, count, source, to), Mark(message.id, total, numbers_left, reference)
 
 
 def validity_s(message: Message, now_us: int) -> int:

@@ -12,6 +12,7 @@ from smpp import pdu
 _MESSAGE_TYPE: Final = 0x3C  # the bits of esm_class that tell a receipt from a message
 _RECEIPT: Final = 0x04
 _INTERMEDIATE: Final = 0x20
+_HEXADECIMAL: Final = re.compile("[0-9a-f]+").fullmatch
 _LONGEST_NUMBER: Final = 64  # digits; an id has no more, and int() of endless digits is slow
 
 
@@ -108,12 +109,12 @@ def plain_id(message_id: str) -> str:
 
 def id_forms(message_id: str) -> tuple[str, ...]:
     """The `plain_id`s a receipt's id may stand for, the likeliest first: as it is, from hex, from decimal."""
-    plain = plain_id(message_id)
+    plain = message_id.casefold().lstrip("0") or message_id[-1:]
+    if plain.isdecimal() and plain.isascii() and len(plain) <= _LONGEST_NUMBER:  # every answer passes here
+        return (plain, str(int(plain, 16)), f"{int(plain):x}") if len(plain) > 1 else (plain,)
     forms = [plain]
-    if len(plain) <= _LONGEST_NUMBER and re.fullmatch(r"[0-9a-f]+", plain):
+    if len(plain) <= _LONGEST_NUMBER and _HEXADECIMAL(plain):
         forms.append(str(int(plain, 16)))
-        if plain.isdigit():
-            forms.append(f"{int(plain):x}")
     return tuple(dict.fromkeys(forms))
 
 

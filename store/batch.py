@@ -1,6 +1,7 @@
 """How do many callers' functions share one transaction without sharing each other's failures?"""
 
 import asyncio
+import sqlite3
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -46,24 +47,31 @@ def run_batch(
     makes the whole transaction void (a lost connection, a full disk): then no job of `taken` is in the store.
     """
     kinds: set[Kind] = set()
+    say = _driver_of(connection)
     until = time.monotonic() + LONGEST
     job: Job | None = first
     while job is not None:
         taken.append(job)
         job.result, job.error = None, None
         tx = Tx(connection, lists)
-        connection.exec_driver_sql("SAVEPOINT job")
+        say("SAVEPOINT job")
         try:
             job.result = job.run(tx)
         except Exception as error:
             job.error = error
-            connection.exec_driver_sql("ROLLBACK TO SAVEPOINT job")
+            say("ROLLBACK TO SAVEPOINT job")
         else:
             kinds |= tx.kinds
-        connection.exec_driver_sql("RELEASE SAVEPOINT job")
+        say("RELEASE SAVEPOINT job")
         full = len(taken) >= MOST_JOBS or time.monotonic() > until
         job = None if full else more()
     return kinds
+
+
+def _driver_of(connection: Connection) -> Callable[[str], object]:
+    """What runs a word of ours about transactions; SQLite's own driver at a tenth of the cost."""
+    driver = connection.connection.driver_connection
+    return driver.execute if isinstance(driver, sqlite3.Connection) else connection.exec_driver_sql
 
 
 def new_job(run: Callable[[Tx], Any]) -> Job:

@@ -12,13 +12,27 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import and_, bindparam, delete, exists, func, literal, not_, or_, select, true, update
+from sqlalchemy import (
+    BigInteger,
+    Text,
+    and_,
+    bindparam,
+    delete,
+    exists,
+    func,
+    literal_column,
+    not_,
+    or_,
+    select,
+    true,
+    update,
+)
 
 from core.after_call import NewMessage
 from core.campaigns import Class
 from store import receipts
 from store.part_state import derive, due_when_answered, remove
-from store.prepared import Prepared, among
+from store.prepared import Prepared, among, pairs
 from store.schema import message_parts, messages, part_references
 from store.times import moment, us, us_or_none
 from store.tx import Tx, word, words
@@ -34,28 +48,19 @@ class Message(NamedTuple):
     key: str
     programme: str | None
     class_: Class
-    kind: str
-    policy: str  #: once, at_least_once
     number: str
     sender: str
     text: str
-    state: str
     at_us: int
-    due_us: int
     valid_until_us: int | None
     tries: int  #: times handed to an SMSC so far
     parts: int | None
-    bind: str | None
     reference: int | None = None  #: of its parts, once it has one
     sent_parts: frozenset[int] = frozenset()  #: of an earlier try, perhaps felt: not to be sent again
 
     @property
     def at(self) -> datetime:
         return moment(self.at_us)
-
-    @property
-    def due_at(self) -> datetime:
-        return moment(self.due_us)
 
     @property
     def valid_until(self) -> datetime | None:
@@ -71,14 +76,20 @@ class Route:
     but: tuple["Route", ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Mark:
+class Mark(NamedTuple):
     """A due message that is about to be sent in so many parts; `new`: those without a row yet."""
 
     id: str
     parts: int
     new: tuple[int, ...]
     reference: int | None
+
+    @property
+    def alone(self) -> bool:
+        return self.new == _FIRST and self.parts == 1
+
+
+_FIRST = (1,)
 
 
 def id_of(key: str) -> str:
@@ -132,6 +143,13 @@ _OVERTAKES = exists().where(
 )
 
 
+_NONE: frozenset[int] = frozenset()
+
+
+def _unsent(row: Any) -> Message:
+    return tuple.__new__(Message, (*row, _NONE))
+
+
 @lru_cache(maxsize=256)
 def _due(route: Route, programmes_held: tuple[str, ...], looking: bool) -> Prepared:
     """The statement. Rows that another program has taken are passed over, unless one is just `looking`."""
@@ -145,7 +163,8 @@ def _due(route: Route, programmes_held: tuple[str, ...], looking: bool) -> Prepa
         held = advertising if "*" in programmes_held else and_(advertising, _of(programmes_held))
         chosen = chosen.where(~held)
     chosen = chosen.order_by(messages.c.due_at, messages.c.at, messages.c.id).limit(bindparam("most"))
-    return Prepared(chosen if looking else chosen.with_for_update(skip_locked=True, of=messages))
+    chosen = chosen if looking else chosen.with_for_update(skip_locked=True, of=messages)
+    return Prepared(chosen, row=_unsent)
 
 
 def _taken_by(route: Route) -> Any:
@@ -172,10 +191,12 @@ def due(
     each and answers with mark_sending, postpone or drop in this transaction.
     """
     wanted = {"now": us(now), "soon": us(now + _SOON), "most": limit}
-    rows = tx.execute(_due(route, programmes_held, tx.reading), wanted).all()
-    sent = _sent_parts(tx, [row.id for row in rows if row.parts is not None])
-    none: frozenset[int] = frozenset()
-    return tuple([Message._make((*row, sent.get(row.id, none))) for row in rows])
+    found: list[Message] = tx.execute(_due(route, programmes_held, tx.reading), wanted).all()
+    tried = [message.id for message in found if message.parts is not None]
+    if tried:
+        sent = _sent_parts(tx, tried)
+        found = [each._replace(sent_parts=sent.get(each.id, each.sent_parts)) for each in found]
+    return tuple(found)
 
 
 def _of(programmes: tuple[str, ...]) -> Any:
@@ -232,11 +253,16 @@ _ALONE = Prepared(
         tries=messages.c.tries + 1,
     )
 )
+_NEW = pairs("b_new")  #: by message; the value says nothing
 _THEIR_PARTS = Prepared(
     message_parts.insert().from_select(
         ["message", "part", "state", "bind", "at"],
-        select(messages.c.id, literal(1), word("sending"), messages.c.bind, messages.c.sending_at).where(
-            among(messages.c.id, "b_ids")
+        select(
+            _NEW.c.key,
+            literal_column("1"),
+            word("sending"),
+            bindparam("b_bind", type_=Text()),
+            bindparam("b_at", type_=BigInteger()),
         ),
     )
 )
@@ -259,13 +285,13 @@ _NEW_PART = Prepared(message_parts.insert(), ("message", "part", "state", "bind"
 
 def mark_all(tx: Tx, marks: Sequence[Mark], *, bind: str, at: datetime) -> None:
     """due -> sending for messages that `due` gave in this same transaction."""
-    alone = [mark.id for mark in marks if mark.parts == 1 and mark.new == (1,)]
+    alone = [mark.id for mark in marks if mark.alone]
     if alone:
         tx.execute(_ALONE, {"b_ids": alone, "b_at": us(at), "b_bind": bind})
-        tx.execute(_THEIR_PARTS, {"b_ids": alone})
-    marks = [mark for mark in marks if not (mark.parts == 1 and mark.new == (1,))]
-    if not marks:
+        tx.execute(_THEIR_PARTS, {"b_new": dict.fromkeys(alone, ""), "b_at": us(at), "b_bind": bind})
+    if len(alone) == len(marks):
         return
+    marks = [mark for mark in marks if not mark.alone]
     common = {"b_at": us(at), "b_bind": bind}
     tx.execute(
         _MARK, [common | {"b_id": m.id, "b_parts": m.parts, "b_reference": m.reference} for m in marks]
@@ -380,8 +406,7 @@ def _open_parts(message: str) -> Any:
     return and_(message_parts.c.message == message, message_parts.c.state.in_(words("sending", "unknown")))
 
 
-#: In the order of the fields of Message.
+#: In the order of the fields of Message: what the gateway needs to know, for each costs something.
 _COLUMNS = (
-    "id", "key", "programme", "class", "kind", "policy", "number", "sender", "text", "state", "at", "due_at",
-    "valid_until", "tries", "parts", "bind", "reference",
+    "id", "key", "programme", "class", "number", "sender", "text", "at", "valid_until", "tries", "parts", "reference",
 )  # fmt: skip

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from sqlalchemy import bindparam, exists, func, literal_column, select, update
 
@@ -53,6 +53,11 @@ _ACCEPT = Prepared(
     )
     .values(state=word("accepted"), smsc_id=_IDS.c.value, at=bindparam("b_at"))
 )
+_ACCEPTED: dict[str, Any] = {
+    "state": word("accepted"),
+    "accepted_at": func.coalesce(messages.c.accepted_at, bindparam("b_at")),
+    "reason": None,
+}
 #: Only those whose one part really was accepted by the statement before.
 _ACCEPT_WHOLE = Prepared(
     update(messages)
@@ -65,32 +70,49 @@ _ACCEPT_WHOLE = Prepared(
             message_parts.c.state == word("accepted"),
         ),
     )
-    .values(
-        state=word("accepted"),
-        accepted_at=func.coalesce(messages.c.accepted_at, bindparam("b_at")),
-        reason=None,
-    )
+    .values(**_ACCEPTED)
+)
+#: When that statement found them all.
+_ACCEPT_ALL = Prepared(
+    update(messages)
+    .where(among(messages.c.id, "b_ids"), messages.c.state.in_(words("sending", "unknown")))
+    .values(**_ACCEPTED)
 )
 _NUMBER = Prepared(select(messages.c.number).where(messages.c.id == bindparam("message")))
 
 
 def answered(tx: Tx, answers: Sequence[Answer], *, at: datetime) -> None:
     """Take what the SMSC said to many parts, in order. Receipts that came before it are applied."""
-    alone = [each for each in answers if each.said == "accepted" and each.of == 1]
+    alone = [each for each in answers if each.of == 1 and each.said == "accepted"]
     if alone:
-        given = {each.message: each.smsc_id for each in alone}
-        tx.execute(_ACCEPT, {"b_ids": given, "b_at": us(at)})
-        tx.execute(_ACCEPT_WHOLE, {"b_ids": [*given], "b_at": us(at)})
-        tx.wake("messages")
-        ids = {form: each for each in alone for form in (each.smsc_id, *each.forms)}
-        for each in {ids[form].message: ids[form] for form in receipts.waiting(tx, list(ids))}.values():
-            receipts.apply_early(tx, each.message, each.part, (each.smsc_id, *each.forms), at)
-            derive(tx, each.message, at)
+        _accepted_alone(tx, alone, at)
+    if len(alone) == len(answers):
+        return
     for each in answers:
         if each.said != "accepted":
             _take(tx, each, at)
         elif each.of > 1:
             accepted(tx, message=each.message, part=each.part, smsc_id=each.smsc_id, at=at, forms=each.forms)
+
+
+def _accepted_alone(tx: Tx, answers: Sequence[Answer], at: datetime) -> None:
+    """Messages in one part each, all accepted."""
+    given = {each.message: each.smsc_id for each in answers}
+    found = tx.execute(_ACCEPT, {"b_ids": given, "b_at": us(at)}).rowcount
+    whole = _ACCEPT_ALL if found == len(given) else _ACCEPT_WHOLE
+    tx.execute(whole, {"b_ids": [*given], "b_at": us(at)})
+    tx.wake("messages")
+    ids = [each.smsc_id for each in answers]
+    for each in answers:
+        ids += each.forms
+    early = set(receipts.waiting(tx, ids))
+    if not early:
+        return
+    for each in answers:
+        forms = (each.smsc_id, *each.forms)
+        if not early.isdisjoint(forms):
+            receipts.apply_early(tx, each.message, each.part, forms, at)
+            derive(tx, each.message, at)
 
 
 def _take(tx: Tx, answer: Answer, at: datetime) -> None:
