@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from pydantic import AwareDatetime, Field, SecretStr
 
 from core.figures import Figures, Row
+from core.sources import AnySource
 from core.written import Duration, Written
 
 # Patterns are run by Rust's regex: there `$` is the very end of the text, not before a last newline too.
@@ -217,6 +218,7 @@ class Config(Written):
     granted: tuple[GrantRow, ...] = ()
     advertiser: Advertiser | None = None
     web: Web | None = None
+    sources: tuple[AnySource, ...] = ()
     agi: Agi = Agi()
     agents: tuple[Agent, ...] = ()
     limits: Limits = Limits()

@@ -45,7 +45,8 @@ def _walk(node: Any, change: Callable[[dict[str, Any]], dict[str, Any]]) -> Any:
 
 def _step_reference(node: dict[str, Any]) -> dict[str, Any]:
     """Where pydantic sees a step by its `kind`, a person writes `- kind: …`."""
-    return {"$ref": "#/$defs/Step"} if "discriminator" in node else node
+    kinds = node.get("discriminator", {}).get("mapping", {})
+    return {"$ref": "#/$defs/Step"} if kinds and set(kinds) <= set(KINDS) else node
 
 
 def _step(definitions: dict[str, Any]) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from pydantic import AwareDatetime, SecretStr, ValidationError
 from pydantic_core import ErrorDetails
 
 from core.script import KINDS
+from core.sources import SOURCES, SourceKind
 from core.written import Window, Written, WrittenError, nearest
 from core.yaml_file import SECRET, Document, Path
 
@@ -45,6 +46,8 @@ _PATTERNS = (
     ("[0-9]{4,5}-", 'write first and last port, like "10000-19999"'),
     ("[0-9*#]", "write one of the keys 0 to 9, * or #"),
     ("[a-z0-9-]{1,40}", "write the name of a dialplan context: small letters, digits and -"),
+    ("{1,249}", "write the topic's name: letters, digits, . _ and -"),
+    ("{1,10}$", 'write how the marker ends, like ".done"'),
     ("[A-Z0-9_-]{1,16}", "write the code in capital letters and digits, at most 16"),
     ("[0-9]{3,6}", 'write a short code in quotes, like "999"'),
     ("[0-9]{2,6}", 'write 2 to 6 digits in quotes, like "201"'),
@@ -89,9 +92,13 @@ def _one(
     document: Document, model: type[Written], value: Any, error: ErrorDetails, known: frozenset[Path]
 ) -> bool:
     """Say one error and take it out of `value`; False when it cannot be taken out."""
-    loc = tuple(part for part in error["loc"] if part != "[key]")
+    tagged = tuple(part for part in error["loc"] if part != "[key]")
+    loc = _without_kind(tagged)
+    if error["type"].startswith("union_tag"):  # which kind it is was not understood: said of its `kind`
+        tagged = loc = (*loc, "kind")
+        error["type"] = "missing" if error["type"] == "union_tag_not_found" else "literal_error"
     at = _written(document.value, loc)
-    annotation = _annotation(model, loc)
+    annotation = _annotation(model, tagged)
     if error["type"] == "too_short" and (_written(value, at) != at or _at(value, at)):
         return True  # pydantic counts the entries that are right; the wrong ones are said
     missing = error["type"] == "missing"
@@ -100,12 +107,19 @@ def _one(
         if missing:
             wrong, right = "is missing", f"write `{loc[-1]}: …`, {_takes(annotation)}"
         else:
-            wrong, right = _words(document, model, at, annotation, error, loc)
+            wrong, right = _words(document, model, at, annotation, error, tagged)
         document.refuse(place, document.line(at), wrong, right)
     document.bad.add(place)
     if missing:
         return _fill(value, loc, annotation)
     return _take_out(value, at, error["type"], annotation)
+
+
+def _without_kind(loc: Path) -> Path:
+    """pydantic's path without the kind of a source, which it puts behind the source's place in the list."""
+    if len(loc) > 2 and loc[0] == "sources" and loc[2] in SOURCES:
+        return (*loc[:2], *loc[3:])
+    return loc
 
 
 def _written(value: Any, loc: Path) -> Path:
@@ -181,7 +195,7 @@ def _annotation(model: Any, loc: Path) -> Any:
             fields = {field.alias or name: field for name, field in annotation.model_fields.items()}
             annotation = fields[str(part)].annotation if part in fields else None
         elif get_origin(annotation) in (Union, types.UnionType):
-            annotation = KINDS.get(str(part))
+            annotation = SourceKind if part == "kind" else KINDS.get(str(part)) or SOURCES.get(str(part))
         elif get_origin(annotation) is dict:
             annotation = get_args(annotation)[1]
         elif get_origin(annotation) is tuple:
