@@ -163,7 +163,10 @@ def _offer(tx: Tx, app: App, programme: Programme, trigger: triggers.Trigger, no
     again = [
         verdict.again for verdict in answer.verdicts if not verdict.allowed and verdict.again is not None
     ]
-    lasting = tuple(v for v in answer.verdicts if v.allowed or v.again is None or v.again >= until)
+    # what ends in time is as good as a yes; every verdict stays in its place, by which `nearest` compares
+    lasting = tuple(
+        v if v.again is None or v.again >= until else v._replace(allowed=True) for v in answer.verdicts
+    )
     if any(not verdict.allowed for verdict in lasting):
         return _Offered(programme, Answer(False, lasting), None)
     return _Offered(programme, answer, max(again, default=now))

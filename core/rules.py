@@ -191,9 +191,18 @@ def fate(answer: Answer) -> Fate:
 
 
 def nearest(answers: Iterable[tuple[Programme, Answer]]) -> tuple[Programme, Answer] | None:
-    """Of programmes that all refused a number, the one that came furthest: its no is what people look for."""
-    return max(answers, key=lambda pair: _passed(pair[1]), default=None)
+    """Of programmes that all refused to call a number, the one that came furthest: its no is what people look for.
+
+    Furthest in the table of rules, then in its audience: low revenue on the right phone is nearer than the wrong phone.
+    """
+    return max(answers, key=lambda pair: _passed(*pair), default=None)
 
 
-def _passed(answer: Answer) -> int:
-    return next((i for i, verdict in enumerate(answer.verdicts) if not verdict.allowed), len(answer.verdicts))
+def _passed(programme: Programme, answer: Answer) -> tuple[int, int]:
+    """The place of the first no in the table, and how many conditions of the audience were met before it."""
+    place = next((i for i, verdict in enumerate(answer.verdicts) if not verdict.allowed), None)
+    if place is None:
+        return len(RULES), 0
+    rule = binding("voice", programme.campaign.class_)[place]
+    met = own.conditions_met(programme, answer.verdicts[place].seen) if rule.check is own.audience else 0
+    return RULES.index(rule), met

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from core import audience as who
+from core.facts import Programme
 from core.offering import held_out
 from core.outcomes import SUCCESSFUL, Outcome
 from core.question import RECHECK, Question, Seen
@@ -91,6 +92,13 @@ def audience(q: Question) -> Seen:
             reason = f"{name} is {seen}; the programme asks for {limit}."
             return Seen(False, f"{name}: {seen}", limit, reason)
     return _CONDITIONS_MET
+
+
+def conditions_met(programme: Programme, seen: str) -> int:
+    """How many conditions stand before the one that `audience` saw as not met."""
+    names = [ask.name for ask in who.asked(programme.campaign.audience, None)]
+    name = seen.partition(":")[0]
+    return names.index(name) if name in names else 0
 
 
 def _asked(q: Question) -> tuple[who.Ask, ...]:

@@ -163,7 +163,10 @@ def _chosen(
     programme: str | None,
 ) -> Select[Any]:
     columns = [column.label("keys_") if column.name == "keys" else column for column in table.c]
-    chosen = select(*columns).order_by(table.c[time], table.c.id)
+    first = (
+        [table.c.after.is_not(None)] if table is messages_table else []
+    )  # SMS1 before the SMS2 that waits for it
+    chosen = select(*columns).order_by(table.c[time], *first, table.c.id)
     if number is not None:
         chosen = chosen.where(table.c.number == number)
     if since is not None:

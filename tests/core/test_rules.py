@@ -544,6 +544,27 @@ def test_the_programme_that_came_furthest_tells_the_reason() -> None:
     assert nearest([(smart, ask(of=smart)), (simple, ask(of=simple))]) == (smart, ask(of=smart))
 
 
+def test_among_audiences_the_one_that_fits_best_tells_the_reason() -> None:
+    """O1: low revenue on the right phone, not the wrong phone of the programme that is first by name."""
+    arpu = [{"at_least": 10_000_000}]
+    feature = programme(name="a-feature", audience={"device": ["featurephone"], "arpu": arpu})
+    smart = programme(name="b-smart", audience={"device": ["smartphone"], "arpu": arpu})
+    found = nearest([(of, ask(of=of)) for of in (feature, smart)])
+    assert found is not None
+    assert found[1].no is not None
+    assert (found[0].name, found[1].no.seen.partition(":")[0]) == ("b-smart", "arpu total")
+
+
+def test_programmes_of_other_classes_are_compared_by_the_table() -> None:
+    """A class that fewer rules bind does not look nearer, nor further."""
+    care = programme(name="a-care", **{"class": "care"}, audience={"device": ["featurephone"]})
+    late = programme(name="b", trigger={"kind": "topup", "fresh_for": "1m"})
+    old = facts(event=Event("e", "topup", NUMBER, TEN - timedelta(minutes=5), 50_000))
+    found = nearest([(of, ask(old, of)) for of in (care, late)])
+    assert found is not None
+    assert (found[0].name, fate(found[1])) == ("b", "stale")
+
+
 @pytest.mark.parametrize(("channel", "what"), [("voice", "calls"), ("sms", "messages")])
 def test_a_reason_names_the_channel_it_is_about(channel: Channel, what: str) -> None:
     """R2, R7: `mai explain` shows these sentences to people."""

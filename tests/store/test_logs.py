@@ -116,3 +116,16 @@ async def test_what_a_programme_was_is_kept(store: Store) -> None:
     assert [await store.write(keep), await store.write(keep)] == [True, False]
     assert await store.read(lambda tx: versions.content(tx, version="v1")) == "title: x"
     assert await store.read(lambda tx: versions.content(tx, version="v2")) is None
+
+
+async def test_of_two_messages_of_one_moment_the_one_that_is_waited_for_stands_first(store: Store) -> None:
+    """O13, O16: SMS1 before SMS2, whatever their ids."""
+
+    def write(tx: Tx) -> None:
+        for n in range(8):
+            messages.add(tx, message(f"thanks:{n}"), now=later(minutes=n))
+            messages.add(tx, message(f"registered:{n}", after=f"thanks:{n}"), now=later(minutes=n))
+
+    await store.write(write)
+    kinds = [entry["kind"] for entry in await store.read(lambda tx: [*logs.sms(tx, number=AN)])]
+    assert kinds == ["thanks", "registered"] * 8
