@@ -1,11 +1,12 @@
-"""Is this a top-up event, and was it stored? The same for HTTP, the command line and files (O1).
+"""Is this a top-up event, and was it stored? The same for HTTP, the command line, files and the bus (O1).
 
 An event is stored before it is acknowledged; a repeated id changes nothing. One that cannot be a top-up but names itself
 is kept as `invalid`, so that people can see it; a later one of that id that is right replaces it.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from core.facts import Event
@@ -14,6 +15,7 @@ from core.triggers import KINDS, TriggerKind
 from runtime.app import App
 from store import triggers
 from store.triggers import Stored
+from store.tx import Tx
 
 _ID = re.compile(r"[!-~]{1,64}\Z")
 #: Clocks differ a little; an event from further ahead is not believed.
@@ -109,24 +111,85 @@ async def take_event(app: App, kind: TriggerKind, raw: Mapping[str, object]) -> 
     return await app.store.write(lambda tx: triggers.add(tx, event=event, received_at=now))
 
 
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """What a source brought: an event's fields as HTTP takes them, or why it is none.
+
+    `place`: the id under which it is kept when it is invalid and names itself by none. `happened`: when it
+    happened if it does not say so itself; None: now.
+    """
+
+    raw: Mapping[str, object]
+    place: str
+    happened: datetime | None = None
+    wrong: str = ""
+
+
+async def take_events(app: App, kind: TriggerKind, arrived: Sequence[Arrived]) -> list[Stored | BadTopup]:
+    """Store many events in one go; returns, when all are committed, what became of each, in order.
+
+    One that is none is stored as `invalid`, and its BadTopup answered. Raises store.errors.StoreError and what
+    the database raises: then none is stored.
+    """
+    now = app.now()
+    read = [_event_of(kind, each, now) for each in arrived]
+
+    def store(tx: Tx) -> list[Stored | BadTopup]:
+        became: list[Stored | BadTopup] = []
+        for each, event in zip(arrived, read, strict=True):
+            if isinstance(event, BadTopup):
+                _add_invalid(tx, kind, each.raw, event, now, each.place)
+                became.append(event)
+            else:
+                own_time = "at" in each.raw
+                became.append(triggers.add(tx, event=event, received_at=now, own_time=own_time))
+        return became
+
+    return await app.store.write(store)
+
+
+def _event_of(kind: TriggerKind, arrived: Arrived, now: datetime) -> Event | BadTopup:
+    if arrived.wrong:
+        return BadTopup("event", arrived.wrong)
+    try:
+        event = parse_event(kind, arrived.raw, now)
+    except BadTopup as error:
+        return error
+    if arrived.happened is None or "at" in arrived.raw:
+        return event
+    return replace(event, at=min(arrived.happened, now))
+
+
 async def _keep_invalid(
     app: App, kind: TriggerKind, raw: Mapping[str, object], error: BadTopup, now: datetime
 ) -> None:
+    await app.store.write(lambda tx: _add_invalid(tx, kind, raw, error, now))
+
+
+def _add_invalid(
+    tx: Tx,
+    kind: TriggerKind,
+    raw: Mapping[str, object],
+    error: BadTopup,
+    now: datetime,
+    place: str | None = None,
+) -> None:
+    """Kept under its own id, else under `place`; without both there is nothing to find it by."""
     id_, number, amount = raw.get("id"), raw.get("number"), raw.get("amount")
     if not isinstance(id_, str) or not _ID.match(id_):
-        return  # nothing to find it by
+        if place is None:
+            return
+        id_ = place
     whole = (
         amount if isinstance(amount, int) and not isinstance(amount, bool) and abs(amount) < 2**62 else None
     )
-    await app.store.write(
-        lambda tx: triggers.add_invalid(
-            tx,
-            id=id_,
-            kind=kind,
-            number=_shown(number, 40) if isinstance(number, str) else "",
-            amount=whole,
-            at=now,
-            received_at=now,
-            reason=str(error),
-        )
+    triggers.add_invalid(
+        tx,
+        id=id_,
+        kind=kind,
+        number=_shown(number, 40) if isinstance(number, str) else "",
+        amount=whole,
+        at=now,
+        received_at=now,
+        reason=str(error),
     )

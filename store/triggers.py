@@ -53,12 +53,18 @@ _FATE = Prepared(
 
 
 def add(
-    tx: Tx, *, event: Event, received_at: datetime, only_programme: str | None = None, kind: str | None = None
+    tx: Tx,
+    *,
+    event: Event,
+    received_at: datetime,
+    only_programme: str | None = None,
+    kind: str | None = None,
+    own_time: bool = True,
 ) -> Stored:
     """Store an event under its id. "conflict": this id came before with another content, and that one stands.
 
-    An event whose own time is the time of receipt had none: then times are not compared. A row that was
-    invalid is replaced: its sender has put it right.
+    An event whose own time is the time of receipt had none: then times are not compared, nor where its time is
+    not its own (`own_time`). A row that was invalid is replaced: its sender has put it right.
     """
     row = {
         "id": event.id,
@@ -80,11 +86,11 @@ def add(
         )
         tx.wake("triggers")
         return "stored"
-    return "repeated" if _same(old, row) else "conflict"
+    return "repeated" if _same(old, row, own_time) else "conflict"
 
 
-def _same(old: Any, row: dict[str, Any]) -> bool:
-    timed = old.at != old.received_at and row["at"] != row["received_at"]
+def _same(old: Any, row: dict[str, Any], own_time: bool) -> bool:
+    timed = own_time and old.at != old.received_at and row["at"] != row["received_at"]
     compared = ("kind", "number", "amount", "only_programme", *(("at",) if timed else ()))
     return all(getattr(old, name) == row[name] for name in compared)
 
