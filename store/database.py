@@ -62,7 +62,7 @@ async def open_store(url: str, folder: Path, *, readonly: bool = False) -> Async
     """
     try:
         parsed = make_url(url)
-    except ArgumentError as error:
+    except (ArgumentError, ValueError) as error:
         # the address may hold a password: it is not shown
         raise StoreError("store.url is not an address: sqlite:///mai.db or postgresql://host/name") from error
     engine = parsed.get_backend_name()
