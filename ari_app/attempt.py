@@ -147,7 +147,7 @@ def _may_try_another(app: App, programme: Programme, course: Course) -> bool:
 
 def _in_time_to_ring(app: App, programme: Programme) -> bool:
     """R8: what is dialled now stops ringing before the window ends."""
-    law, class_ = app.installation.law, programme.campaign.class_
+    law, class_ = app.installation.law.at(app.now()), programme.campaign.class_
     windows = windows_of(programme, "voice", class_, law)
     return inside(windows, app.now(), margin_of("voice", law))
 

@@ -65,7 +65,7 @@ class Coupling:
         senders = sum(bind.bind != "receiver" for bind in self.app.config.smsc)
         away = now - max(each.since for each in down) if len(down) == senders else timedelta(0)
         waited = now - backlog.oldest_due_at if backlog.oldest_due_at else timedelta(0)
-        end = end_of_window((self.app.installation.law.sms_window,), now)
+        end = end_of_window((self.app.installation.law.at(now).sms_window,), now)
         # Outside the window only transactional messages are due; they have no window that could end.
         fullness = outbox_fullness(
             backlog.parts, per_second, now, end or now + SOON, waited=max(waited, away)
