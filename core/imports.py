@@ -153,12 +153,16 @@ def _written(column: str, advice: str, cell: Callable[[str], Value] = _text) -> 
 
 @dataclass(frozen=True)
 class Column:
-    """A column of a list. `amount`: kept as a whole number; else as a text. `needed`: the file must have it."""
+    """A column of a list. `amount`: kept as a whole number; else as a text. `needed`: the file must have it.
+
+    `instead`: what a cell that cannot be read counts as, where refusing its row would be the looser answer.
+    """
 
     name: str
     cell: Callable[[str], Value]
     amount: bool = False
     needed: bool = False
+    instead: str | None = None
 
 
 _MONEY = tuple(f"arpu{kind}_{month}" for kind in ("", "_data", "_voice") for month in "123")
@@ -185,6 +189,7 @@ KINDS: dict[str, tuple[Column, ...]] = {
             "channel",
             _written("channel", "write voice, sms or both", _one_of("channel", "voice", "sms", "both")),
             needed=True,
+            instead="both",  # R2, R15: who is listed for something unknown is listed for everything
         ),
     ),
     "exclusions": (
@@ -204,21 +209,38 @@ def cells_of(line: str, delimiter: str) -> list[str]:
         raise BadRow(f"its quotes are wrong ({error})") from None
 
 
-def row_of_cells(kind: str, names: list[str], cells: list[str]) -> dict[str, Value]:
-    """A row whose cells stand in the order of `names`; an empty one more is a comma too many. Raises BadRow."""
+def row_of_cells(
+    kind: str, names: list[str], cells: list[str], changed: list[str] | None = None
+) -> dict[str, Value]:
+    """A row whose cells stand in the order of `names`; an empty one more is a comma too many. Raises BadRow.
+
+    `changed` gets what was put in the place of a cell, and why (`Column.instead`).
+    """
     if len(cells) == len(names) + 1 and cells[-1] == "":
         cells = cells[:-1]
     if len(cells) != len(names):
         raise BadRow(f"has {len(cells)} cells, the header has {len(names)}")
-    return row_of(kind, {name: cell.strip() for name, cell in zip(names, cells, strict=True)})
+    return row_of(kind, {name: cell.strip() for name, cell in zip(names, cells, strict=True)}, changed)
 
 
-def row_of(kind: str, row: Row) -> dict[str, Value]:
+def cell_of(column: Column, text: str) -> tuple[Value, str | None]:
+    """What a cell says; and where something else counts in its place, why. Raises BadRow."""
+    try:
+        return column.cell(text), None
+    except BadRow as error:
+        if column.instead is None:
+            raise
+        return column.instead, f"{error}: taken as {column.instead}"
+
+
+def row_of(kind: str, row: Row, changed: list[str] | None = None) -> dict[str, Value]:
     """A row of texts as the list keeps it; a column that the row does not have is unknown. Raises BadRow."""
     found: dict[str, Value] = {"number": number(row.get("number", ""))}
     for column in KINDS[kind]:
         if column.name in row:
-            found[column.name] = column.cell(row[column.name])
+            found[column.name], why = cell_of(column, row[column.name])
+            if why is not None and changed is not None:
+                changed.append(why)
         elif column.needed:
             column.cell("")
         else:

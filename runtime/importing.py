@@ -16,7 +16,7 @@ from core.imports import KINDS
 from runtime.app import Installation
 from runtime.asking import carry_out, who
 from runtime.failed import CommandFailed, WrongUsage
-from runtime.imports import RefusedRows, Report, gathered, opened
+from runtime.imports import Report, RowsBeside, gathered, opened
 from runtime.loading import load, open_app
 from runtime.shown import as_json
 from runtime.transcribing import SHEETS
@@ -45,18 +45,20 @@ async def import_list(
     installation = load(config)
     whose = _checked(installation, kind, file, programme)
     report = Report()
-    refused = RefusedRows(file, report)
+    refused = RowsBeside(file, "refused", report.refuse)
+    changed = RowsBeside(file, "changed", report.change)
     folder = lists_folder(installation.config.store.url, installation.folder)
     with _progress() as progress:
         bar = progress.add_task(f"{kind} from {file.name}", total=file.stat().st_size)
         try:
             built = await asyncio.to_thread(
-                _build, folder, cast(ListKind, kind), whose, file, report, refused,
+                _build, folder, cast(ListKind, kind), whose, file, report, refused, changed,
                 lambda share: progress.update(bar, completed=share * file.stat().st_size),
             )  # fmt: skip
         finally:
             refused.close()
-    _show(kind, report, refused, sys.stderr if json else sys.stdout)
+            changed.close()
+    _show(kind, report, refused, changed, sys.stderr if json else sys.stdout)
     try:
         if report.accepted == 0:
             raise CommandFailed(f"{file}: has no row that can be taken; the list in force stays")
@@ -104,7 +106,8 @@ def _build(
     programme: str,
     file: Path,
     report: Report,
-    refused: RefusedRows,
+    refused: RowsBeside,
+    changed: RowsBeside,
     at: Callable[[float], None],
 ) -> Built:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -114,14 +117,16 @@ def _build(
         found = opened(file, kind, place, report)
 
         def gather() -> Gathered:
-            return gathered(found, kind, place, report, refused.add, at, held)
+            return gathered(found, kind, place, report, refused.add, changed.add, at, held)
 
         return lists.build_from(folder, kind, gather, programme=programme)
 
 
-def _show(kind: str, report: Report, refused: RefusedRows, out: TextIO) -> None:
+def _show(kind: str, report: Report, refused: RowsBeside, changed: RowsBeside, out: TextIO) -> None:
     said = [f"{refused.file}: read as {report.read_as}"] if report.read_as else []
     said.append(f"{kind}: {report.accepted:,} rows accepted, {report.refused:,} refused")
+    if report.changed:
+        said.append(f"  {report.changed:,} of them were changed to be on the safe side: {changed.path}")
     said += [f"  {refused.file}:{line}: {reason}" for line, reason in report.shown]
     if report.refused > len(report.first_refused):
         said.append(f"  … and {report.refused - len(report.first_refused):,} more")
@@ -137,6 +142,7 @@ def _show_state(kind: str, whose: str, report: Report, state: dict[str, Any], *,
             "programme": whose or None,
             "accepted": report.accepted,
             "refused": report.refused,
+            "mended": report.changed,
         }
         if report.difference is not None:
             row |= report.difference

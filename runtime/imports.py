@@ -29,7 +29,8 @@ _SHOWN = 20
 _LONGEST = 64 * 1024
 _CHUNK = 8 << 20
 
-Refused = Callable[[int, list[str], str], None]
+#: Told of a row: its line, its cells, why.
+Told = Callable[[int, list[str], str], None]
 At = Callable[[float], None]
 
 
@@ -42,10 +43,14 @@ class Report:
     """What became of a file's rows."""
 
     accepted: int = 0
+    changed: int = 0  #: of the accepted: taken with another value in the place of a cell
     refused: int = 0
     first_refused: list[tuple[int, str]] = field(default_factory=list)  #: line, reason
     read_as: str = ""  #: the alphabet, where it is not UTF-8
     difference: dict[str, int] | None = None  #: new, changed, unchanged, gone; None: no version before
+
+    def change(self, line: int, reason: str) -> None:
+        self.changed += 1
 
     def refuse(self, line: int, reason: str) -> None:
         self.refused += 1
@@ -138,10 +143,13 @@ def _lines(file: Path) -> int:
     return feeds - ending.count(b"\n") + 1
 
 
-def rows_of(found: Opened, kind: str, report: Report, refused: Refused, at: At) -> Iterator[dict[str, Any]]:
+def rows_of(
+    found: Opened, kind: str, report: Report, refused: Told, changed: Told, at: At
+) -> Iterator[dict[str, Any]]:
     """The good rows of a CSV file, read line by line.
 
-    A bad row goes to `refused(line, cells, reason)` and does not stop the rest. `at(share read)` moves a progress bar.
+    A bad row goes to `refused` and does not stop the rest; `changed` is told of one that is taken with another value
+    in the place of a cell. `at(share read)` moves a progress bar.
     A row is one line, so that a quote that is never closed costs its own row only.
     """
     source = found.source
@@ -155,19 +163,28 @@ def rows_of(found: Opened, kind: str, report: Report, refused: Refused, at: At) 
             text = octets.decode("utf-8", "surrogateescape").rstrip("\r\n")
             if not text.strip(" \t,;"):
                 continue
-            cells = [text[:200]]
+            cells, instead = [text[:200]], list[str]()
             try:
                 cells = cells_of(text, delimiter)
-                row = row_of_cells(kind, source.names, cells)
+                row = row_of_cells(kind, source.names, cells, instead)
             except BadRow as error:
                 refused(line, cells, str(error))
                 continue
+            if instead:
+                changed(line, cells, "; ".join(instead))
             report.accepted += 1
             yield row
 
 
 def gathered(
-    found: Opened, kind: str, work: Path, report: Report, refused: Refused, at: At, held: ExitStack
+    found: Opened,
+    kind: str,
+    work: Path,
+    report: Report,
+    refused: Told,
+    changed: Told,
+    at: At,
+    held: ExitStack,
 ) -> Gathered:
     """The rows of a file, by the engine, or line by line where it cannot. `held` ends the engine."""
     try:
@@ -176,31 +193,35 @@ def gathered(
         table = bulk.read(found.source, kind, work)
         held.callback(table.close)
         at(0.5)
-        table.judge(lambda line, cells, reason: refused(line + found.above, cells, reason))
+        table.judge(
+            lambda line, cells, reason: refused(line + found.above, cells, reason),
+            lambda line, cells, reason: changed(line + found.above, cells, reason),
+        )
     except NotPlain as error:
         if found.source.delimiter is None:
             raise BadFile(f"{found.source.file}: cannot be read: {error}") from error
-        return FromRows(kind, rows_of(found, kind, report, refused, at))
+        return FromRows(kind, rows_of(found, kind, report, refused, changed, at))
     report.accepted = table.accepted
     at(0.7)
     return table
 
 
 @dataclass
-class RefusedRows:
-    """The refused rows, written beside the file as FILE.refused.csv; no file when there are none."""
+class RowsBeside:
+    """Rows with what is said of them, written beside the file as FILE.<what>.csv; no file when there are none."""
 
     file: Path
-    report: Report
+    what: str  #: refused or changed
+    count: Callable[[int, str], None]  #: line, reason
     _writer: Any = None
     _opened: Any = None
 
     @property
     def path(self) -> Path:
-        return self.file.with_name(self.file.name + ".refused.csv")
+        return self.file.with_name(f"{self.file.name}.{self.what}.csv")
 
     def add(self, line: int, cells: list[str], reason: str) -> None:
-        self.report.refuse(line, reason)
+        self.count(line, reason)
         if self._writer is None:
             self._opened = self.path.open("w", encoding="utf-8-sig", errors="replace", newline="")
             self._writer = csv.writer(self._opened)

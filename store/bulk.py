@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from core.imports import KINDS, NO_EVIDENCE, NOT_UTF8, BadRow, Column, cells_of, row_of_cells
+from core.imports import KINDS, NO_EVIDENCE, NOT_UTF8, BadRow, Column, cell_of, cells_of, row_of_cells
 from store.columns import digits_of
 
 if TYPE_CHECKING:
@@ -35,7 +35,10 @@ _PLAIN_NUMBER = r"^(?:\+?84|0)?([35789][0-9]{8})(?:\.0)?$"
 _MOST = 999_999_999_999  # đồng
 _BITS = (1 << 40) - 1  # that hold it
 
-Refused = Callable[[int, list[str], str], None]
+Told = Callable[[int, list[str], str], None]
+#: What is said of a row: its line, its place in the table (None: it has none), its cells, why, and whether it is taken
+#: all the same, with another value in the place of a cell. Without a reason: it is empty.
+_Doubt = tuple[int, int | None, list[str], str, bool]
 
 
 class NotPlain(Exception):
@@ -79,6 +82,7 @@ class _Judged:
     meaning: dict[str, int]  #: text as written -> place of what it means, plus one; 0: unknown
     texts: list[str]
     bad: set[str]  #: texts that no row may have
+    changed: set[str]  #: texts that something else counts for
     different: list[str]  #: the texts as written, in the order of the engine's codes
 
 
@@ -103,8 +107,9 @@ class Table:
 
     # --- who is taken ---
 
-    def judge(self, refused: Refused) -> None:
-        """Decide on every row; `refused(line, cells, reason)` is told of the bad ones, in the order of lines.
+    def judge(self, refused: Told, changed: Told) -> None:
+        """Decide on every row; `refused(line, cells, reason)` is told of the bad ones, in the order of lines, and
+        `changed` of those that are taken with another value in the place of a cell.
 
         Raises NotPlain before anything is told.
         """
@@ -113,10 +118,13 @@ class Table:
             self._judged[column.name] = self._different(column)
         self._numbers = self._fetch("number").astype("u4")
         bad = heapq.merge(misshapen, self._doubtful(), self._bad_texts(), key=lambda each: each[0])
-        for line, ordinal, cells, reason in bad:
+        for line, ordinal, cells, reason, taken in bad:
+            if taken:
+                changed(line, cells, reason)
+                continue
             if ordinal is not None:
                 self._numbers[ordinal] = 0
-            if reason:  # none: the row is empty
+            if reason:
                 refused(line, cells, reason)
         self.accepted = int((self._numbers != 0).sum())
 
@@ -132,21 +140,21 @@ class Table:
         """How many rows stand before each line with a wrong number of cells."""
         return [line - 2 - at for at, (line, *_) in enumerate(self.rejected)]
 
-    def _misshapen(self) -> Iterator[tuple[int, int | None, list[str], str]]:
+    def _misshapen(self) -> Iterator[_Doubt]:
         for line, kind, text in self.rejected:
             if kind == "INVALID ENCODING":
-                yield line, None, [text[:200]], NOT_UTF8
+                yield line, None, [text[:200]], NOT_UTF8, False
                 continue
             cells = [text[:200]]
             try:
                 cells = cells_of(text, self.delimiter)
                 row_of_cells(self.kind, self.names, cells)
             except BadRow as error:
-                yield line, None, cells, str(error)
+                yield line, None, cells, str(error), False
             else:
                 raise NotPlain(f"line {line} is read in two ways")
 
-    def _doubtful(self) -> Iterator[tuple[int, int | None, list[str], str]]:
+    def _doubtful(self) -> Iterator[_Doubt]:
         """The rows that Python judges; what it takes is mended in the arrays."""
         amounts = [c.name for c in KINDS[self.kind] if c.amount and c.name in self.names]
         self._mended = {name: array("q") for name in ("ordinal", *amounts)}
@@ -157,25 +165,28 @@ class Table:
             cells = [cell or "" for cell in raw]
             line = self._line(ordinal)
             if not any(cell.strip() for cell in cells):
-                yield line, ordinal, cells, ""
+                yield line, ordinal, cells, "", False
                 continue
+            changed: list[str] = []
             try:
-                row = row_of_cells(self.kind, self.names, cells)
+                row = row_of_cells(self.kind, self.names, cells, changed)
             except BadRow as error:
-                yield line, ordinal, cells, str(error)
+                yield line, ordinal, cells, str(error), False
                 continue
+            if changed:
+                yield line, ordinal, cells, "; ".join(changed), True
             self._numbers[ordinal] = digits_of(str(row["number"]))
             self._mended["ordinal"].append(ordinal)
             for name in amounts:
                 value = row[name]
                 self._mended[name].append(0 if value is None else int(value) + 1)
 
-    def _bad_texts(self) -> Iterator[tuple[int, int | None, list[str], str]]:
+    def _bad_texts(self) -> Iterator[_Doubt]:
         """Rows that are plain but for a text that its column does not know."""
         bad = [np.zeros(0, np.int64)]
         for name, judged in self._judged.items():
-            if judged and judged.bad:
-                wrong = np.array([text in judged.bad for text in judged.different])
+            if judged and (doubted := judged.bad | judged.changed):
+                wrong = np.array([text in doubted for text in judged.different])
                 bad.append(np.flatnonzero(wrong[self._places(name)]))
         cursor = self.connection.cursor()
         cursor.register("bad", {"ordinal": np.unique(np.concatenate(bad))})
@@ -185,10 +196,13 @@ class Table:
             "WHERE raw IS NULL ORDER BY ordinal"
         )
         for ordinal, cells in _streamed(found):
+            changed: list[str] = []
             try:
-                row_of_cells(self.kind, self.names, cells)
+                row_of_cells(self.kind, self.names, cells, changed)
             except BadRow as error:
-                yield self._line(ordinal), ordinal, cells, str(error)
+                yield self._line(ordinal), ordinal, cells, str(error), False
+            else:
+                yield self._line(ordinal), ordinal, cells, "; ".join(changed), True
 
     # --- what they say: store.building.Gathered ---
 
@@ -228,18 +242,20 @@ class Table:
             if name in ("region", "segment", "tariff", "packages", "consent", "reason"):
                 return None
             raise NotPlain(f"{name} has more than {MANY} different texts")
-        meaning, bad = dict[str, int](), set[str]()
+        meaning, bad, changed = dict[str, int](), set[str](), set[str]()
         places = dict[str, int]()
         for text in sorted(different):
             try:
-                value = column.cell(text.strip())
+                value, why = cell_of(column, text.strip())
             except BadRow:
                 bad.add(text)
                 continue
+            if why is not None:
+                changed.add(text)
             meaning[text] = 0 if value is None else places.setdefault(str(value), len(places) + 1)
         run(f"CREATE TYPE {name}_text AS ENUM (FROM texts_{name})")
         ordered = run(f"SELECT unnest(enum_range(NULL::{name}_text))::VARCHAR").fetchall()
-        return _Judged(meaning, list(places), bad, [text for (text,) in ordered])
+        return _Judged(meaning, list(places), bad, changed, [text for (text,) in ordered])
 
     def _says_no(self, name: str) -> bool:
         """Whether a cell is one of NO_EVIDENCE: then each row is judged by itself."""

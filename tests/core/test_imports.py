@@ -96,7 +96,7 @@ def test_a_column_that_is_not_there_is_unknown() -> None:
 
 @pytest.mark.parametrize(
     ("kind", "cells"),
-    [("dnc", {"channel": ""}), ("dnc", {}), ("exclusions", {"reason": ""}), ("exclusions", {})],
+    [("dnc", {}), ("exclusions", {"reason": ""}), ("exclusions", {})],
 )
 def test_what_a_list_needs_must_stand_there(kind: str, cells: dict[str, str]) -> None:
     with pytest.raises(BadRow, match="is empty"):
@@ -116,3 +116,14 @@ def test_a_plain_no_is_no_evidence_of_consent(cell: str) -> None:
     """R3: silence is not consent, and a no even less; the row is refused, so nobody is called on it."""
     with pytest.raises(BadRow, match="is no evidence of consent"):
         row_of_cells("subscribers", ["number", "consent"], ["0901234567", cell])
+
+
+@pytest.mark.parametrize("cell", ["", "fax", "0", "không", "sms;voice"])
+def test_who_is_listed_for_something_unknown_is_listed_for_everything(cell: str) -> None:
+    """R2, R15: a wrong channel of the DoNotCall register counts as both, and is told."""
+    changed: list[str] = []
+    row = row_of_cells("dnc", ["number", "channel"], ["0901234567", cell], changed)
+    assert row == {"number": "+84901234567", "channel": "both"}
+    (why,) = changed
+    assert why.startswith("channel: ")
+    assert why.endswith(": taken as both")
