@@ -33,11 +33,24 @@ check: venv  ## format, lint, types, import order
 	.venv/bin/mypy $(PRESENT)
 	.venv/bin/pytest -q tests/test_architecture.py
 
-bench: setup  ## the benchmarks
+# A package of its own folder that only this target needs; done without where it cannot be had.
+EXTRA = .venv/bin/pip install --quiet --disable-pip-version-check --no-deps --require-hashes --upgrade --target
+
+build/peers: bench/requirements-peers.txt
+	@$(EXTRA) $@ -r $< && touch $@ || echo "bench: without aiosmpplib (the lines above)" >&2
+
+tests/smsc/judge/node_modules: tests/smsc/judge/package-lock.json
+	@if command -v npm >/dev/null; then npm ci --prefix $(@D) --ignore-scripts --no-audit --no-fund && touch $@; fi
+
+build/fuzz: tests/smpp/requirements-fuzz.txt
+	@$(EXTRA) $@ -r $< && touch $@ || echo "fuzz: without atheris (the lines above)" >&2
+
+bench: setup build/peers tests/smsc/judge/node_modules  ## the benchmarks
 	.venv/bin/python -m bench
 
-fuzz: venv  ## a minute of random octets for the SMPP decoder
-	.venv/bin/python -m tests.smpp.fuzz 60
+fuzz: venv build/fuzz  ## a minute of octets for the SMPP decoder: led by its coverage where atheris can be had
+	@if [ -d build/fuzz ]; then PYTHONPATH=build/fuzz .venv/bin/python -m tests.smpp.fuzz_coverage 60; \
+	else .venv/bin/python -m tests.smpp.fuzz 60; fi
 
 run: setup  ## the installation that config.yaml describes
 	.venv/bin/mai run

@@ -1,10 +1,12 @@
 """Does any octet stream hang or break the decoder? `python -m tests.smpp.fuzz SECONDS`: hypothesis, as long as asked.
 
-Starts from a corpus of PDUs and mutates them; what fails is printed shrunk and kept in .hypothesis for the tests.
+Starts from the corpus and mutates it; what fails is printed shrunk. The corpus: the PDUs below, and in corpus/ the streams
+that fuzz_coverage.py found to lead through the decoder by ways of their own. A file there is cuts and stream: see `parted`.
 """
 
 import sys
 import time
+from pathlib import Path
 
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
@@ -24,12 +26,25 @@ CORPUS = tuple(
         DataSm("84", "8989", tlvs=((0x0424, b"xin chao"),)),
     )
 )  # fmt: skip
+FOLDER = Path(__file__).with_name("corpus")
+_MOST_CUTS = 16
+LONGEST = 1024
+
+
+def parted(octets: bytes) -> tuple[bytes, list[int]]:
+    """A stream and the sizes of its pieces: the first octet says how many sizes follow it, then comes the stream."""
+    cuts = octets[0] % _MOST_CUTS if octets else 0
+    return octets[1 + cuts :], [size % 64 + 1 for size in octets[1 : 1 + cuts]]
+
+
+FOUND = tuple(parted(file.read_bytes()) for file in sorted(FOLDER.iterdir()))
 
 
 @st.composite
 def streams(draw: st.DrawFn) -> bytes:
     """PDUs of the corpus with octets changed, cut out or put in; sometimes anything at all."""
-    octets = bytearray(b"".join(draw(st.lists(st.sampled_from(CORPUS), min_size=1, max_size=4))))
+    seeds = st.sampled_from([*CORPUS, *(stream for stream, _ in FOUND)])
+    octets = bytearray(b"".join(draw(st.lists(seeds, min_size=1, max_size=4))))
     for _ in range(draw(st.integers(0, 8))):
         at = draw(st.integers(0, max(len(octets) - 1, 0)))
         match draw(st.sampled_from(("change", "cut", "put"))):
@@ -72,8 +87,17 @@ def read(stream: bytes, sizes: list[int], longest: int) -> list[object]:
 @given(st.one_of(streams(), st.binary(max_size=300)), st.lists(st.integers(1, 60), max_size=30))
 def check(stream: bytes, sizes: list[int]) -> None:
     """However it is cut, a stream says the same or raises the one error; never more than a PDU is held."""
-    longest = 1024
-    assert read(stream, sizes, longest) == read(stream, [], longest)
+    same(stream, sizes)
+
+
+def same(stream: bytes, sizes: list[int]) -> None:
+    if read(stream, sizes, LONGEST) != read(stream, [], LONGEST):
+        raise AssertionError("cut another way it says something else")
+
+
+def check_octets(octets: bytes) -> None:
+    """The same check, of octets as atheris and corpus/ have them."""
+    same(*parted(octets))
 
 
 def fuzz(seconds: float) -> int:
