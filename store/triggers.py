@@ -28,12 +28,14 @@ class Trigger:
 
 
 _OF_ID = Prepared(select(triggers).where(triggers.c.id == bindparam("trigger")))
-_NEW = Prepared(
+_WAITING = (
     select(triggers)
     .where(triggers.c.state == word("new"))
     .order_by(triggers.c.received_at)
     .limit(bindparam("most"))
 )
+_NEW = Prepared(_WAITING)
+_TAKE_NEW = Prepared(_WAITING.with_for_update(skip_locked=True))
 _PLANNED = Prepared(
     update(triggers)
     .where(triggers.c.id == bindparam("trigger"), triggers.c.state == word("new"))
@@ -125,8 +127,11 @@ def add_invalid(
 
 
 def new(tx: Tx, *, limit: int) -> tuple[Trigger, ...]:
-    """Events that nobody has planned yet, the oldest receipt first."""
-    return tuple(_trigger(row) for row in tx.execute(_NEW, {"most": limit}))
+    """Events that nobody has planned yet, the oldest receipt first. Those that another planner has are passed over:
+    it alone says what becomes of them.
+    """
+    rows = tx.execute(_NEW if tx.reading else _TAKE_NEW, {"most": limit})
+    return tuple(_trigger(row) for row in rows)
 
 
 def _trigger(row: Any) -> Trigger:
