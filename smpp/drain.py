@@ -19,7 +19,7 @@ from smpp.errors import NotWritten, Rejected, Unanswered
 from smpp.flow import Flow
 from smpp.outbox import Marked, mark_next, validity_s
 from smpp.pdu import TAG_USER_MESSAGE_REFERENCE, InvalidField, SubmitSm
-from smpp.receipts import id_forms
+from smpp.receipts import id_forms, plain_id
 from smpp.segments import Segment
 from smpp.session import Session
 from smpp.statuses import Verdict, name_of
@@ -51,6 +51,10 @@ _Part = tuple[Message, int, int]
 @lru_cache(maxsize=4096)
 def _validity_period(seconds: int) -> str:
     return relative_time(timedelta(seconds=seconds))
+
+
+#: `Answer(…)` of its values, at a third of the time.
+_answer: Callable[[tuple[str, int, int, str, str, str, None]], Answer] = partial(tuple.__new__, Answer)
 
 
 class Drain:
@@ -278,8 +282,7 @@ class Drain:
 
     def _take(self, message: Message, part: int, of: int, said: Said) -> None:
         if isinstance(said, SubmitResult):
-            forms = id_forms(said.message_id)
-            self._say(Answer(message.id, part, of, "accepted", forms[0], forms[1:]))
+            self._say(_answer((message.id, part, of, "accepted", plain_id(said.message_id), "", None)))
             return
         why, now = name_of(said.status), self.app.now()
         clock = asyncio.get_running_loop().time()
@@ -326,6 +329,6 @@ class Drain:
     def _record(
         self, tx: Tx, *, said: list[Answer], unwritten: list[tuple[str, tuple[int, ...] | None]]
     ) -> None:
-        parts.answered(tx, said, at=self.app.now())
+        parts.answered(tx, said, at=self.app.now(), forms_of=id_forms)
         for id, which in unwritten:
             messages.requeue(tx, id=id, unwritten=which)

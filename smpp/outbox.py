@@ -4,9 +4,9 @@ What is marked here is committed before its bytes leave; what the gate holds bac
 the rule that said so.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import NamedTuple
 
 from core.config import Bind
@@ -46,6 +46,13 @@ class Marked(NamedTuple):
     parts: int  #: what the segments count for in the rate
     source: Address
     to: Address
+
+
+#: Made of their values at a third of the time that the class takes itself.
+_marked: Callable[[tuple[Message, tuple[Segment, ...], int, Address, Address]], Marked]
+_marked = partial(tuple.__new__, Marked)
+_mark: Callable[[tuple[str, int, tuple[int, ...], int | None]], Mark] = partial(tuple.__new__, Mark)
+_ONE = (1,)
 
 
 def mark_next(
@@ -155,7 +162,8 @@ def _cut(tx: Tx, message: Message, method: str) -> tuple[Marked, Mark] | None:
         return None
     total = len(segments)
     if total == 1 and not message.sent_parts:
-        return Marked(message, segments, segments[0].parts, source, to), Mark(message.id, 1, (1,), reference)
+        whole = _marked((message, segments, segments[0].parts, source, to))
+        return whole, _mark((message.id, 1, _ONE, reference))
     left = tuple(segment for segment in segments if segment.number not in message.sent_parts)
     numbers_left = tuple(segment.number for segment in left)
     count = sum(segment.parts for segment in left)

@@ -1,6 +1,6 @@
 """What did the SMSC say to each part of a message? Its answers, one by one or many in one transaction."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, Literal, NamedTuple
 
@@ -37,7 +37,6 @@ class Answer(NamedTuple):
     of: int  #: parts of the message
     said: Literal["accepted", "failed", "unknown", "postponed"]
     smsc_id: str = ""  #: of accepted, normalised
-    forms: tuple[str, ...] = ()  #: other ways a receipt may write it
     reason: str = ""  #: of the others
     due_at: datetime | None = None  #: of postponed: when to try again
 
@@ -81,37 +80,42 @@ _ACCEPT_ALL = Prepared(
 _NUMBER = Prepared(select(messages.c.number).where(messages.c.id == bindparam("message")))
 
 
-def answered(tx: Tx, answers: Sequence[Answer], *, at: datetime) -> None:
-    """Take what the SMSC said to many parts, in order. Receipts that came before it are applied."""
+FormsOf = Callable[[str], tuple[str, ...]]
+
+
+def _as_it_is(smsc_id: str) -> tuple[str, ...]:
+    return (smsc_id,)
+
+
+def answered(tx: Tx, answers: Sequence[Answer], *, at: datetime, forms_of: FormsOf = _as_it_is) -> None:
+    """Take what the SMSC said to many parts, in order. Receipts that came before it are applied.
+
+    `forms_of`: all ways in which a receipt may write an id.
+    """
     alone = [each for each in answers if each.of == 1 and each.said == "accepted"]
     if alone:
-        _accepted_alone(tx, alone, at)
+        _accepted_alone(tx, alone, at, forms_of)
     if len(alone) == len(answers):
         return
     for each in answers:
         if each.said != "accepted":
             _take(tx, each, at)
         elif each.of > 1:
-            accepted(tx, message=each.message, part=each.part, smsc_id=each.smsc_id, at=at, forms=each.forms)
+            forms = forms_of(each.smsc_id)
+            accepted(tx, message=each.message, part=each.part, smsc_id=each.smsc_id, at=at, forms=forms)
 
 
-def _accepted_alone(tx: Tx, answers: Sequence[Answer], at: datetime) -> None:
+def _accepted_alone(tx: Tx, answers: Sequence[Answer], at: datetime, forms_of: FormsOf) -> None:
     """Messages in one part each, all accepted."""
     given = {each.message: each.smsc_id for each in answers}
     found = tx.execute(_ACCEPT, {"b_ids": given, "b_at": us(at)}).rowcount
     whole = _ACCEPT_ALL if found == len(given) else _ACCEPT_WHOLE
     tx.execute(whole, {"b_ids": [*given], "b_at": us(at)})
     tx.wake("messages")
-    ids = [each.smsc_id for each in answers]
+    early = receipts.waiting(tx, [*given])
     for each in answers:
-        ids += each.forms
-    early = set(receipts.waiting(tx, ids))
-    if not early:
-        return
-    for each in answers:
-        forms = (each.smsc_id, *each.forms)
-        if not early.isdisjoint(forms):
-            receipts.apply_early(tx, each.message, each.part, forms, at)
+        if each.message in early:
+            receipts.apply_early(tx, each.message, each.part, forms_of(each.smsc_id), at)
             derive(tx, each.message, at)
 
 

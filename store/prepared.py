@@ -188,6 +188,8 @@ class _Compiled:
 
     def run(self, connection: Connection, values: Any) -> Rows:
         many = isinstance(values, list | tuple)
+        if many and not values:
+            return Rows([], 0)
         parameters: Any = [*map(self._parameters, values)] if many else self._parameters(values or {})
         cursor = connection.exec_driver_sql(self.sql, parameters)
         return Rows(self._rows(cursor.fetchall()) if self._row and not many else [], cursor.rowcount)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import bindparam, func, select, update
 
 from store.part_state import derive, reference_of, set_part
 from store.prepared import Prepared, among
@@ -25,7 +25,11 @@ _STEP_US = _CLOCK_STEP // timedelta(microseconds=1)
 
 _UNMATCHED = (received.c.kind == word("receipt"), received.c.state == word("unmatched"))
 _OF_IDS = among(received.c.smsc_id, "forms")
-_WAITING = Prepared(select(received.c.smsc_id).where(*_UNMATCHED, _OF_IDS))
+_WAITING = Prepared(
+    select(messages.c.id)
+    .select_from(messages.join(received, received.c.number == messages.c.number))
+    .where(among(messages.c.id, "ids"), *_UNMATCHED, received.c.smsc_id.is_not(None))
+)
 #: An id that the SMSC uses again after a restart must not find an old receipt: hence number and time.
 _EARLY = Prepared(
     select(received.c.id, received.c.status)
@@ -58,7 +62,7 @@ _OPEN = Prepared(
     .where(
         messages.c.number == bindparam("number"),
         message_parts.c.state.in_(words("sending", "unknown")),
-        message_parts.c.smsc_id.is_(None),
+        func.coalesce(message_parts.c.smsc_id, "") == "",  # not by the index of ids: few are this number's
     )
     .order_by(messages.c.sending_at, message_parts.c.part)
 )
@@ -105,9 +109,9 @@ def receipt(
     return next(iter(proved), None)
 
 
-def waiting(tx: Tx, ids: Sequence[str]) -> tuple[str, ...]:
-    """Which of these ids have a receipt that came before its response."""
-    return tuple(tx.execute(_WAITING, {"forms": ids}).scalars())
+def waiting(tx: Tx, messages: Sequence[str]) -> set[str]:
+    """To whose numbers there are receipts that fitted nothing: one may have come before its response."""
+    return set(tx.execute(_WAITING, {"ids": messages}).scalars())
 
 
 def apply_early(tx: Tx, message: str, part: int, ids: tuple[str, ...], at: datetime) -> None:
