@@ -24,13 +24,14 @@ from store.errors import StoreError
 if TYPE_CHECKING:
     from runtime.parts import Run
 
-PARTS = "asterisk, campaigns, sms, registrar, agi, dialer, planner, house, web"
+PARTS = "asterisk, campaigns, sms, registrar, agi, dialer, planner, house, intake, web"
 
 
 def programs() -> "dict[str, Run]":
     """The programs by the name of their part. Imported only by who runs them: commands start quickly."""
     import agi.server
     import ari_app.dialer
+    import ari_app.intake
     import ari_app.planner
     import ari_app.registrar
     import smpp.gateway
@@ -42,6 +43,7 @@ def programs() -> "dict[str, Run]":
         "agi": agi.server.run,
         "dialer": ari_app.dialer.run,
         "planner": ari_app.planner.run,
+        "intake": ari_app.intake.run,
         "web": web.server.run,
     }
 

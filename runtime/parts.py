@@ -18,7 +18,7 @@ from runtime.logs import log
 Run = Callable[[App, asyncio.Event], Awaitable[None]]
 
 #: Started in this order, stopped in reverse: what takes work in stops first.
-ORDER = ("asterisk", "campaigns", "sms", "registrar", "agi", "dialer", "planner", "house", "web")
+ORDER = ("asterisk", "campaigns", "sms", "registrar", "agi", "dialer", "planner", "house", "intake", "web")
 _AGAIN_MOST_S = 30.0
 
 

@@ -113,7 +113,7 @@ async def _keep_node(app: App, node: ManagedNode, stopping: asyncio.Event) -> No
 
 
 #: Seconds that a part may take to finish what it has begun.
-_STOP_S = {"dialer": 75.0, "sms": 20.0, "registrar": 30.0, "asterisk": 20.0}
+_STOP_S = {"dialer": 75.0, "sms": 20.0, "registrar": 30.0, "asterisk": 20.0, "intake": 20.0}
 
 
 def chosen_parts(names: Sequence[str], programs: Mapping[str, Run]) -> list[Part]:

@@ -38,9 +38,9 @@ ALL_COLUMNS: dict[str, tuple[str, ...]] = {
     "received": ("id", "number", "to", "text", "bind", "state", "at"),
 }  # fmt: skip
 #: Sentences: on a narrow terminal they have lines of their own.
-_LONG = frozenset({"text", "rule", "reason"})
+_LONG = frozenset({"text", "rule", "reason", "last_refused"})
 _NARROW = 120
-_MOMENTS = frozenset({"at", "started_at", "imported_at", "oldest_due_at", "since"})
+_MOMENTS = frozenset({"at", "started_at", "imported_at", "oldest_due_at", "since", "last_event_at"})
 
 
 #: 160 columns in a file or a pipe.
@@ -125,8 +125,12 @@ def status(found: Mapping[str, Any]) -> None:
     print("running" if found["running"] else "nothing runs here")
     if found["now"]:
         print(f"decision time {found['now']}")
-    for name, says in (found["parts"] or {}).items():
-        print(f"  {name}: {mask_numbers(_words(says))}")
+    parts: Mapping[str, Any] = found["parts"] or {}
+    for name, says in parts.items():
+        if name != "intake":  # a table of its own
+            print(f"  {name}: {mask_numbers(_words(says))}")
+    if sources := parts.get("intake", {}).get("sources"):
+        as_table("sources", sources)
     if found["calls"] is not None:
         print(f"calls: dialing {found['calls']['dialing']}, up {found['calls']['up']}")
         print(f"events not planned yet: {found['triggers_new']}")
