@@ -13,6 +13,8 @@ from store.database import Store
 from store.tx import Tx
 
 _OFFSET = "clock_offset_us"
+#: `clock.now` at the first start as it was written; empty: it was not.
+_FIRST = "clock_first"
 
 
 @dataclass(frozen=True)
@@ -42,9 +44,29 @@ async def clock_of(store: Store, first: datetime | None, *, readonly: bool = Fal
         if kept is None:
             kept = offset // timedelta(microseconds=1)
             settings.put(tx, name=_OFFSET, value=kept)
+            settings.put(tx, name=_FIRST, value=first.isoformat() if first else "")
         return int(kept)
 
     known = await store.read(lambda tx: settings.get(tx, name=_OFFSET))
     if known is None and not readonly:
         known = await store.write(keep)
     return Clock(offset if known is None else timedelta(microseconds=int(known)))
+
+
+async def not_heeded(store: Store, first: datetime | None) -> str | None:
+    """Why `clock.now` of config.yaml changes nothing here, in a sentence for people; None: it is what began this store."""
+    if first is None:
+        return None
+
+    def look(tx: Tx) -> tuple[int | None, str | None]:
+        return settings.get(tx, name=_OFFSET), settings.get(tx, name=_FIRST)
+
+    offset, began = await store.read(look)
+    if offset is None or began == first.isoformat():
+        return None
+    how = f"began with {began}" if began else "began with the host's time"
+    now = Clock(timedelta(microseconds=int(offset))).now().isoformat(timespec="seconds")
+    return (
+        f"clock.now: {first.isoformat()} is not used: this store's clock {how} and it is {now} there; "
+        "name a new store, or delete the line"
+    )

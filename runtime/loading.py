@@ -16,9 +16,10 @@ from core.packages import Catalogue
 from core.written import VIETNAM
 from core.yaml_file import BadYaml
 from runtime.app import App, Installation, Media
-from runtime.clock import clock_of
+from runtime.clock import clock_of, not_heeded
 from runtime.failed import BadInstallation
 from store.database import open_store
+from store.errors import StoreError
 
 __all__ = ["BadInstallation", "Loaded", "check", "load", "load_config", "open_app"]
 
@@ -148,6 +149,19 @@ def check(file: Path, costs: CostLines, house_costs: HouseCostLines) -> tuple[li
         lines += costs(each.programme, catalogue, config) if each.programme else []
         worst = max(worst, 2 if each.problems else 1 if held else 0)
     return lines, worst
+
+
+async def about_the_clock(file: Path) -> list[str]:
+    """A line for `mai check` when config.yaml asks for a time that the store does not have; else none."""
+    installation = load(file)
+    if installation.config.clock.now is None:
+        return []
+    try:
+        async with open_app(installation, readonly=True) as app:
+            said = await not_heeded(app.store, installation.config.clock.now)
+    except StoreError:  # there is none yet, or it is away: nothing to say of its clock
+        return []
+    return [f"{_shown(file)}: {said}"] if said else []
 
 
 def _campaign_files(folder: Path) -> Iterator[Path]:
