@@ -70,9 +70,11 @@ def subscriber(text: str) -> str:
 
 def check(config: Path, costs: "CostLines", house_costs: "HouseCostLines") -> int:
     """Every problem and finding of what people wrote, and what each SMS costs."""
+    from runtime.loading import about_the_clock
     from runtime.loading import check as checked
 
     lines, status = checked(config, costs, house_costs)
+    lines += asyncio.run(about_the_clock(config))
     print("\n".join(lines))
     return status
 

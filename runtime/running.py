@@ -14,6 +14,7 @@ from runtime import reload
 from runtime.app import App, Installation
 from runtime.asterisk import AsteriskTrouble, ManagedNode
 from runtime.asterisk_files import ROOT, BadAsteriskConfig, installed
+from runtime.clock import not_heeded
 from runtime.control import listening
 from runtime.failed import WrongUsage
 from runtime.forgetting import keep_house
@@ -113,7 +114,7 @@ async def _keep_node(app: App, node: ManagedNode, stopping: asyncio.Event) -> No
 
 
 #: Seconds that a part may take to finish what it has begun.
-_STOP_S = {"dialer": 75.0, "sms": 20.0, "registrar": 30.0, "asterisk": 20.0, "intake": 20.0}
+_STOP_S = {"dialer": 75.0, "sms": 20.0, "registrar": 30.0, "asterisk": 20.0}
 
 
 def chosen_parts(names: Sequence[str], programs: Mapping[str, Run]) -> list[Part]:
@@ -146,6 +147,8 @@ async def run_system(installation: Installation, parts: Sequence[Part]) -> None:
         stack.callback(done.set)
         for name, why in installation.held_back.items():
             logger.warning("held back", programme=name, why=why)
+        if said := await not_heeded(app.store, installation.config.clock.now):
+            logger.warning(said)
         await asyncio.to_thread(make_prompts, installation, library, stop)
         logger.info("running", parts=[part.name for part in parts], decision_time=app.now().isoformat())
         await run_parts(app, parts, stop)
