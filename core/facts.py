@@ -51,8 +51,7 @@ class ListState:
     rows_before: int | None  #: of the version before, None for the first
 
 
-@dataclass(frozen=True)
-class Touch:
+class Touch(NamedTuple):
     """Something a person felt, or may have: a call or SMS that counts against R7 (not those given back)."""
 
     kind: Channel

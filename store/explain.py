@@ -5,7 +5,7 @@ only later is left out; what the store does not keep of the past is named in `Kn
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -83,7 +83,7 @@ def _ended_later(tx: Tx, number: str, at: datetime) -> frozenset[str]:
 
 
 def _as_of(touch: Touch, open_then: frozenset[str]) -> Touch:
-    return replace(touch, outcome=None) if touch.ref in open_then else touch
+    return touch._replace(outcome=None) if touch.ref in open_then else touch
 
 
 def _refused_at(tx: Tx, number: str, at: datetime, now_known: datetime | None) -> datetime | None:

@@ -6,6 +6,7 @@ from typing import overload
 from core.written import VIETNAM
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_EPOCH_HERE = _EPOCH.astimezone(VIETNAM)  # Vietnam's offset never changes
 _MICROSECOND = timedelta(microseconds=1)
 
 
@@ -26,7 +27,7 @@ def moment(stored: int) -> datetime: ...
 def moment(stored: int | None) -> datetime | None: ...
 def moment(stored: int | None) -> datetime | None:
     """What stands in a column -> aware datetime in Vietnamese time; NULL -> None."""
-    return None if stored is None else (_EPOCH + stored * _MICROSECOND).astimezone(VIETNAM)
+    return None if stored is None else _EPOCH_HERE + stored * _MICROSECOND
 
 
 def iso(stored: int | None) -> str | None:

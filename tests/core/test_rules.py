@@ -251,8 +251,8 @@ def test_one_successful_call_of_a_programme_in_24_hours(outcome: Outcome | None)
     before = touch(TEN - DAY + SECOND, "voice", "public_notice", "bluezone", outcome)
     counts = outcome in SUCCESSFUL or outcome in (None, Outcome.UNKNOWN)
     assert says_no(ask(facts(history=(before,), event=None), of)) == (["O7"] if counts else [])
-    assert ask(facts(history=(replace(before, programme="other"),), event=None), of).allowed
-    assert ask(facts(history=(replace(before, at=TEN - DAY),), event=None), of).allowed
+    assert ask(facts(history=(before._replace(programme="other"),), event=None), of).allowed
+    assert ask(facts(history=(before._replace(at=TEN - DAY),), event=None), of).allowed
 
 
 @pytest.mark.parametrize(
