@@ -120,6 +120,11 @@ class Ari:
         async with self._changed:
             await self._changed.wait_for(lambda: self.state in states)
 
+    async def until_not(self, state: State) -> None:
+        """Returns when the connection is in another state."""
+        async with self._changed:
+            await self._changed.wait_for(lambda: self.state != state)
+
     @property
     def problem(self) -> str:
         """Why no events flow, in one sentence; empty when they do."""
