@@ -18,6 +18,7 @@ from ari_app.attempt import Claimed, make_call
 from ari_app.claim import Claims, Place, claim
 from ari_app.coupling import Coupling
 from ari_app.lines import Lines, lines_of
+from ari_app.node_alarms import tell_of
 from ari_app.phone import Phone
 from ari_app.recover import recover
 from ari_app.refused import end_refused_calls, ended_with
@@ -167,6 +168,8 @@ async def run(app: App, stopping: asyncio.Event) -> None:
         for node in app.config.asterisk.nodes:
             ari = Ari(node.ari_url, node.user, node.password.get_secret_value(), name=node.name)
             clients[node.name] = await stack.enter_async_context(ari)
+            telling = asyncio.create_task(tell_of(app, clients[node.name]), name=f"alarm of {node.name}")
+            stack.push_async_callback(ended_with, telling)
         phone = Phone(app.config, clients, app.sound, app.now)
         stack.push_async_callback(phone.close)
         lines = lines_of(app.config.trunks, time.monotonic(), phone.with_agents)
