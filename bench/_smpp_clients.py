@@ -14,9 +14,10 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -144,60 +145,98 @@ async def session_futures(port: int, count: int) -> dict[str, Any]:
     return await session(port, count, futures=True)
 
 
-async def outbox(port: int, count: int) -> dict[str, Any]:
-    """The whole gateway: rows in SQLite with synchronous=FULL, marked, sent, answered and recorded."""
+@asynccontextmanager
+async def _gateway(port: int) -> AsyncIterator[tuple[Any, Callable[[], Any]]]:
+    """A store with synchronous=FULL, and what starts the whole gateway on it; it ends with the block."""
     import smpp.gateway
-    from core.after_call import NewMessage
-    from core.written import VIETNAM
-    from runtime.clock import Clock
-    from store import messages
-    from store.database import Tx, open_store
+    from store.database import open_store
     from tests.small_app import app_on, small_config
 
     bind = {"port": port, "system_id": "mai", "password": "secret", "window": WINDOW, "per_second": 1e6}
     granted = ({"name": "8989", "reference": "bench"},)
+    stopping = asyncio.Event()
     with tempfile.TemporaryDirectory(dir=Path.cwd()) as name:
         folder = Path(name)
-        async with open_store("sqlite:///mai.db", folder) as store:
+        async with open_store("sqlite:///mai.db", folder) as store, asyncio.TaskGroup() as group:
             app = app_on(store, small_config(smsc=(bind,), granted=granted), folder)
-            now = Clock().now().astimezone(VIETNAM)
-
-            def fill(tx: Tx, first: int, last: int) -> None:
-                for place in range(first, last):
-                    new = NewMessage(
-                        key=f"thanks:{place}", programme=None, class_="transactional", kind="thanks",
-                        policy="once", number=f"+{number(place)}", sender="8989", text=TEXT, due_at=now,
-                        valid_until=None,
-                    )  # fmt: skip
-                    messages.add(tx, new, now=now + timedelta(microseconds=place - count))
-
-            for first in range(0, count, 1000):
-                await store.write(lambda tx, a=first: fill(tx, a, min(a + 1000, count)))  # type: ignore[misc]
-            commit_ms = await _commit_ms(store.write)
-            used = resource.getrusage(resource.RUSAGE_SELF)
-            began = time.perf_counter()
-            stopping = asyncio.Event()
-            part = asyncio.create_task(smpp.gateway.run(app, stopping))
-            still = _still_open()
-            while await store.read(lambda tx: any(tx.execute(each).all() for each in still)):  # noqa: ASYNC110
-                await asyncio.sleep(0.02)  # beside it, not part of it
-            seconds = time.perf_counter() - began
-            cpu = _cpu_since(used)
+            yield store, lambda: group.create_task(smpp.gateway.run(app, stopping))
             stopping.set()
-            await part
-    return {"seconds": seconds, "commit_ms": commit_ms, "cpu_us": cpu / count * 1e6}
+
+
+async def _fill(store: Any, first: int, last: int) -> None:
+    """Rows of messages `first` to `last`, each a microsecond after the one before, all due now."""
+    from core.after_call import NewMessage
+    from core.written import VIETNAM
+    from runtime.clock import Clock
+    from store import messages
+
+    now = Clock().now().astimezone(VIETNAM)
+
+    def fill(tx: Any, places: range) -> None:
+        for place in places:
+            new = NewMessage(
+                key=f"thanks:{place}", programme=None, class_="transactional", kind="thanks", policy="once",
+                number=f"+{number(place)}", sender="8989", text=TEXT, due_at=now, valid_until=None,
+            )  # fmt: skip
+            messages.add(tx, new, now=now - timedelta(microseconds=last - place))
+
+    for start in range(first, last, 1000):
+        await store.write(partial(fill, places=range(start, min(start + 1000, last))))
+
+
+async def outbox(port: int, count: int) -> dict[str, Any]:
+    """The whole gateway: rows in SQLite with synchronous=FULL, marked, sent, answered and recorded."""
+    async with _gateway(port) as (store, start):
+        await _fill(store, 0, count)
+        commit_ms = statistics.median([await _commit_ms(store.write) for _ in range(30)])
+        took, beside = stopwatch(count), []
+        start()
+        still = _still_open()
+        while await store.read(lambda tx: any(tx.execute(each).all() for each in still)):
+            beside.append(await _commit_ms(store.write))
+            await asyncio.sleep(0.02)  # beside it, not part of it
+        found = took()
+    said = {"commit_ms": commit_ms, "beside_ms": statistics.median(beside), "worst_ms": max(beside)}
+    return found | said
+
+
+async def outbox_long(port: int, count: int) -> dict[str, Any]:
+    """The same for so long that what is kept would show: resident memory after a tenth, a half and all."""
+    from sqlalchemy import func, literal_column, select
+
+    from store.prepared import Prepared
+    from store.schema import messages
+    from store.tx import word
+
+    some: Any = (
+        select(literal_column("1")).where(messages.c.state == word("due")).limit(literal_column("5001"))
+    )
+    due = Prepared(select(func.count()).select_from(some.subquery()))
+    still, memory = _still_open(), {}
+    async with _gateway(port) as (store, start):
+        start()
+        took = stopwatch(count)
+        for first in range(0, count, 1000):
+            await _fill(store, first, first + 1000)
+            while await store.read(lambda tx: tx.execute(due).scalar()) > 5000:  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
+            if (done := first + 1000) in (count // 10, count // 2, count):
+                while await store.read(lambda tx: any(tx.execute(each).all() for each in still)):  # noqa: ASYNC110
+                    await asyncio.sleep(0.02)
+                pages = int(Path("/proc/self/statm").read_text().split()[1])
+                memory[done] = round(pages * resource.getpagesize() / 2**20, 1)
+                print(f"{done:,} messages: {memory[done]} MB", file=sys.stderr, flush=True)
+        found = took()
+    return found | {"memory_mb": memory}
 
 
 async def _commit_ms(write: Callable[[Callable[[Any], Any]], Awaitable[Any]]) -> float:
-    """The median time of an almost empty commit, in milliseconds."""
+    """The time of an almost empty commit, in milliseconds."""
     from store import settings
 
-    took = []
-    for place in range(30):
-        began = time.perf_counter()
-        await write(lambda tx, p=place: settings.put(tx, "bench", p))  # type: ignore[misc]
-        took.append(time.perf_counter() - began)
-    return statistics.median(took) * 1000
+    began = time.perf_counter()
+    await write(lambda tx: settings.put(tx, "bench", began))
+    return (time.perf_counter() - began) * 1000
 
 
 def _still_open() -> Any:
@@ -286,6 +325,7 @@ CLIENTS: dict[str, Callable[[int, int], Any]] = {
     "session": session,
     "session-futures": session_futures,
     "outbox": outbox,
+    "outbox-long": outbox_long,
     "smpplib": smpplib_one,
     "node-smpp": node_smpp,
     "aiosmpplib": aiosmpplib,

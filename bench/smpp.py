@@ -20,7 +20,6 @@ from typing import Any
 from bench._smpp_clients import CLIENTS, WINDOW, installed
 
 _RESULTS = Path(__file__).with_name("RESULTS.md")
-_BEGIN, _END = "<!-- smpp -->", "<!-- /smpp -->"
 
 
 @contextmanager
@@ -37,7 +36,7 @@ def smsc(delay_s: float) -> Iterator[int]:
 def measure(name: str, port: int, count: int) -> dict[str, Any]:
     """One client, once."""
     command = [sys.executable, "-m", "bench._smpp_clients", name, str(port), str(count)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=600)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=3600)
     if done.returncode:
         raise RuntimeError(f"{name}: {done.stderr.strip().splitlines()[-1]}")
     found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
@@ -52,7 +51,9 @@ class Row:
     rate: float
     ratio: float
     cpu_us: float
-    commit_ms: float | None
+    commit_ms: float | None  #: almost empty, with nothing else to do
+    beside_ms: float | None  #: the same beside the load: what it waits for, and itself
+    worst_ms: float | None
 
 
 def compare(names: Sequence[str], delay_s: float, counts: dict[str, int], rounds: int) -> list[Row]:
@@ -67,27 +68,36 @@ def compare(names: Sequence[str], delay_s: float, counts: dict[str, int], rounds
                 taken[name].append(found | {"ratio": found["rate"] / first})
     rows = []
     for name, runs in taken.items():
-        middle = {key: statistics.median(run[key] for run in runs) for key in ("rate", "ratio", "cpu_us")}
-        commits = [run["commit_ms"] for run in runs if "commit_ms" in run]
-        rows.append(Row(name, **middle, commit_ms=statistics.median(commits) if commits else None))
+        middle: dict[str, Any] = {
+            key: statistics.median(run[key] for run in runs) for key in ("rate", "ratio", "cpu_us")
+        }
+        for key in ("commit_ms", "beside_ms", "worst_ms"):
+            middle[key] = statistics.median(run[key] for run in runs) if key in runs[0] else None
+        rows.append(Row(name, **middle))
     return rows
 
 
 def _table(rows: Sequence[Row]) -> list[str]:
-    lines = ["| client | msg/s | ratio | CPU µs/msg | commit ms |", "|---|---|---|---|---|"]
+    lines = [
+        "| client | msg/s | ratio | CPU µs/msg | commit ms | beside it | worst |",
+        "|---|---|---|---|---|---|---|",
+    ]
     for row in rows:
-        commit = "" if row.commit_ms is None else f"{row.commit_ms:.1f}"
+        times = ["" if ms is None else f"{ms:.1f}" for ms in (row.commit_ms, row.beside_ms, row.worst_ms)]
+        commit = " | ".join(times)
         lines.append(f"| {row.name} | {row.rate:,.0f} | {row.ratio:.2f} | {row.cpu_us:.0f} | {commit} |")
     return lines
 
 
-def _write(section: Sequence[str]) -> None:
-    """Our section of RESULTS.md, in place of the one before; the others stay."""
+def _print_and_write(section: Sequence[str], name: str) -> None:
+    """The section of this name in RESULTS.md, in place of the one before; the others stay."""
+    print("\n".join(section))
+    begin, end = f"<!-- {name} -->", f"<!-- /{name} -->"
     text = _RESULTS.read_text(encoding="utf-8") if _RESULTS.exists() else "# Results\n"
-    ours = "\n".join([_BEGIN, *section, _END]) + "\n"
-    if _BEGIN in text and _END in text:
-        before, _, rest = text.partition(_BEGIN)
-        text = before + ours + rest.partition(_END)[2].lstrip("\n")
+    ours = "\n".join([begin, *section, end]) + "\n"
+    if begin in text and end in text:
+        before, _, rest = text.partition(begin)
+        text = before + ours + rest.partition(end)[2].lstrip("\n")
     else:
         text = text.rstrip("\n") + "\n\n" + ours
     _RESULTS.write_text(text, encoding="utf-8")
@@ -98,10 +108,20 @@ def main(argv: Sequence[str] = ()) -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.smpp", description=__doc__)
     parser.add_argument("--count", type=int, default=20_000, help="messages of the quick clients")
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument(
+        "--million",
+        type=int,
+        nargs="?",
+        const=1_000_000,
+        help="only: memory over so many messages of the outbox",
+    )
     arguments = parser.parse_args(argv)
     count = arguments.count
-    here = [name for name in CLIENTS if installed(name)]
-    away = [name for name in CLIENTS if name not in here]
+    if arguments.million:
+        _print_and_write(_million(arguments.million), "smpp-million")
+        return
+    here = [name for name in CLIENTS if installed(name) and name != "outbox-long"]
+    away = [name for name in CLIENTS if not installed(name)]
     few = {"outbox": count // 2, "smpplib": count // 10, "aiosmpplib": 1000}
     quick = compare(here, 0.0, {name: few.get(name, count) for name in here}, arguments.rounds)
     slow_count = max(count // 5, 1000)
@@ -117,7 +137,8 @@ def main(argv: Sequence[str] = ()) -> None:
         "`bare`: asyncio and `struct`, a future a message. `session`: ours without outbox, as the outbox may use it",
         "(`post`, told by a call). `session-futures`: the same by `send`, a future a message. From the first message",
         "to the last answer. `outbox`: the whole gateway on SQLite with",
-        "`synchronous=FULL`, transactional messages; beside it the median of an almost empty commit.",
+        "`synchronous=FULL`, transactional messages; beside it the median of an almost empty commit before,",
+        "and of such commits in between: what they wait for the outbox's, and themselves.",
         *([f"Not installed here: {', '.join(away)}."] if away else []),
         "",
         "No response delay:",
@@ -128,8 +149,24 @@ def main(argv: Sequence[str] = ()) -> None:
         "",
         *_table(delayed),
     ]
-    print("\n".join(section))
-    _write(section)
+    _print_and_write(section, "smpp")
+
+
+def _million(count: int) -> list[str]:
+    """Memory over many messages."""
+    with smsc(0.0) as port:
+        found = measure("outbox-long", port, count)
+    load = ", ".join(f"{value:.1f}" for value in os.getloadavg())
+    return [
+        "## SMS: memory over many messages",
+        "",
+        f"The whole gateway as above, rows written while it sends; {found['rate']:,.0f} msg/s,",
+        f"{found['cpu_us']:.0f} µs CPU a message, writing the rows included. Load average {load}.",
+        "",
+        "| messages | resident MB |",
+        "|---|---|",
+        *(f"| {int(done):,} | {mb} |" for done, mb in found["memory_mb"].items()),
+    ]
 
 
 if __name__ == "__main__":
