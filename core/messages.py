@@ -13,6 +13,13 @@ from core.templates import render
 LABELS = ("[QC]", "[AD]")
 #: Control characters but the line feed, and half a surrogate pair: no alphabet of SMS has them.
 _UNSENDABLE = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
+#: What word processors put into Vietnamese templates, in GSM 03.38.
+_PLAIN = str.maketrans({
+    "đ": "d", "Đ": "D", "₫": "d", "“": '"', "”": '"', "„": '"', "«": '"', "»": '"', "‘": "'", "’": "'",
+    "‚": "'", "´": "'", "`": "'", "–": "-", "—": "-", "‐": "-", "‑": "-", "−": "-", "•": "-", "…": "...",
+    "\u00a0": " ", "\u202f": " ", "\u2009": " ", "\t": " ", "\u200b": None, "\ufeff": None, "\u00ad": None,
+})  # fmt: skip
+_MARKED_LATIN = re.compile("([A-Za-z])[\u0300-\u036f]+")
 _SENTENCE_END = (".", "!", "?", ":", "…")
 
 
@@ -41,9 +48,9 @@ def plain(text: str) -> str:
 
 
 def without_marks(text: str) -> str:
-    """`Đăng ký gói cước` -> `Dang ky goi cuoc`."""
-    bare = "".join(c for c in unicodedata.normalize("NFD", text) if not unicodedata.combining(c))
-    return unicodedata.normalize("NFC", bare).replace("đ", "d").replace("Đ", "D")
+    """`Đăng ký “C90N” – 90.000đ` -> `Dang ky "C90N" - 90.000d`: in GSM 03.38. Other scripts keep their marks."""
+    bare = _MARKED_LATIN.sub(r"\1", unicodedata.normalize("NFD", text))
+    return unicodedata.normalize("NFC", bare.translate(_PLAIN))
 
 
 def _labelled(text: str, house: Texts) -> str:

@@ -47,14 +47,6 @@ _IA5: Final = 1
 _LOOKS_GSM: Final = re.compile(rb"(?=.*[\x00-\x08\x0b\x0c\x0e-\x1f\x7f])[\x00-\x7f]*", re.DOTALL).fullmatch
 _ESCAPED: Final = re.compile("\x1b(.)", re.DOTALL)
 
-#: What word processors put into Vietnamese templates, in GSM 03.38.
-_PLAIN: Final = str.maketrans({
-    "đ": "d", "Đ": "D", "₫": "d", "“": '"', "”": '"', "„": '"', "«": '"', "»": '"', "‘": "'", "’": "'",
-    "‚": "'", "´": "'", "`": "'", "–": "-", "—": "-", "‐": "-", "‑": "-", "−": "-", "•": "-", "…": "...",
-    "\u00a0": " ", "\u202f": " ", "\u2009": " ", "\t": " ", "\u200b": None, "\ufeff": None, "\u00ad": None,
-})  # fmt: skip
-_MARKED_LATIN: Final = re.compile("([A-Za-z])[\u0300-\u036f]+")
-
 
 def normal(text: str) -> str:
     """The text as it is sent: NFC, for a sentence in NFD costs a part more. Raises NotText."""
@@ -65,11 +57,6 @@ def normal(text: str) -> str:
         except UnicodeEncodeError as error:
             raise NotText(f"character {error.start + 1} is an unpaired surrogate") from None
     return text
-
-
-def without_marks(text: str) -> str:
-    """`Đăng ký “C90N” – 90.000đ` → `Dang ky "C90N" - 90.000d`. Other scripts keep their marks."""
-    return normal(_MARKED_LATIN.sub(r"\1", unicodedata.normalize("NFD", text)).translate(_PLAIN))
 
 
 def coding_of(text: str) -> Coding:

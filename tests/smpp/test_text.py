@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.messages import without_marks
 from smpp import text
 from smpp.text import Coding, NotText
 
@@ -93,7 +94,7 @@ def test_a_sentence_in_nfd_is_sent_in_nfc() -> None:
 
 def test_marks_are_removed_for_a_template_that_asks_for_it() -> None:
     said = "“Gói cước” C90N – 90.000₫… ĐƯỢC ‘Nghe\u00a0gọi’"
-    assert text.without_marks(said) == "\"Goi cuoc\" C90N - 90.000d... DUOC 'Nghe gọi'".replace("ọ", "o")
+    assert without_marks(said) == "\"Goi cuoc\" C90N - 90.000d... DUOC 'Nghe gọi'".replace("ọ", "o")
 
 
 @given(
@@ -105,13 +106,13 @@ def test_marks_are_removed_for_a_template_that_asks_for_it() -> None:
 )
 def test_vietnamese_without_marks_fits_gsm(said: str) -> None:
     for form in ("NFC", "NFD"):
-        plain = text.without_marks(unicodedata.normalize(form, said))
+        plain = without_marks(unicodedata.normalize(form, said))
         assert text.coding_of(plain) is Coding.GSM
         assert len(plain) == len(said)
 
 
 def test_other_scripts_keep_their_marks() -> None:
-    assert text.without_marks("ไม่ และ Ελλάδα") == unicodedata.normalize("NFC", "ไม่ และ Ελλάδα")
+    assert without_marks("ไม่ และ Ελλάδα") == unicodedata.normalize("NFC", "ไม่ และ Ελλάδα")
 
 
 @pytest.mark.parametrize("said", ["ab\ud83d", "\udc00", "x\udc00\ud800y"])
