@@ -113,10 +113,14 @@ def _take_whole(
     """Store a message that is complete, or as much of it as came, and act on its words once."""
     text = join([replace(part, total=len(came)) for part in came]) or ""
     stored = received.add(tx, id=name, number=number, to=to, text=text, bind=bind, at=now)
-    if stored is None or not number.startswith("+84"):
+    if not number.startswith("+84"):
         return
-    if is_refusal(text):
-        _refuse(tx, app, number, stored, now)
+    if is_refusal(
+        text
+    ):  # also what looks like a redelivery: a refusal that was taken back may come again (R6)
+        _refuse(tx, app, number, stored or name, now)
+    elif stored is None:
+        return
     elif is_help(text):
         messages.add(tx, _help(app, number, now), now=now)
         received.done(tx, id=stored)
