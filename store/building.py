@@ -1,13 +1,14 @@
 """How do the rows of an import, in the order of their file, become one list sorted by number?
 
-A number that comes twice: its last row counts (targets: its first; dnc: both channels). One column at a time is in
-memory.
+A number that comes twice: its last row counts (targets: its first; dnc: both channels). Few columns at a time are
+in memory.
 """
 
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -92,8 +93,7 @@ def write_list(path: Path, kind: str, gathered: Gathered) -> int:
             file.array("order", numbers[np.sort(which)])
         starts = np.flatnonzero(first)
         del ordered, first, last
-        for column in KINDS[kind]:
-            codes, texts = gathered.column(column)
+        for column, codes, texts in _columns(gathered, KINDS[kind]):
             if kind == "dnc":
                 named = list(texts or ())
                 file.array(column.name, _both(codes[order], starts, named))
@@ -104,6 +104,18 @@ def write_list(path: Path, kind: str, gathered: Gathered) -> int:
                 file.texts(column.name, texts)
         file.written(len(which))
     return len(which)
+
+
+def _columns(
+    gathered: Gathered, columns: Sequence[Column]
+) -> Iterator[tuple[Column, Codes, Iterable[str] | None]]:
+    """Each column; the next one is fetched while its reader puts this one in order. Two are in memory."""
+    with ThreadPoolExecutor(1) as ahead:
+        coming = [ahead.submit(gathered.column, column) for column in columns[:1]]
+        for place, column in enumerate(columns, start=1):
+            codes, texts = coming.pop().result()
+            coming += [ahead.submit(gathered.column, following) for following in columns[place : place + 1]]
+            yield column, codes, texts
 
 
 def _both(codes: Codes, starts: Codes, texts: list[str]) -> Codes:
