@@ -216,6 +216,8 @@ class Drain:
                 session.post(self._pdu(marked, segment), partial(self._ended, message, segment.number, of))
             except NotWritten:
                 self._not_written(marked, place)
+                if session.room <= 0:  # the link is ending: until the next one, nothing is marked for it
+                    self.unbound()
                 return
             except InvalidField as error:
                 self._say(Answer(message.id, segment.number, of, "failed", reason=str(error)))

@@ -89,3 +89,26 @@ def test_a_clock_that_stands_or_steps_back_earns_nothing() -> None:
 def test_a_rate_of_nothing_is_refused() -> None:
     with pytest.raises(ValueError):
         Flow(0, 0.0)
+
+
+@given(
+    steps=st.lists(
+        st.tuples(st.integers(1, 5), st.sampled_from([0.0, 0.001, 0.02, 0.3, 1.5]), st.booleans()),
+        max_size=60,
+    ),
+    per_second=st.sampled_from([1.0, 20.0, 1000.0]),
+)
+def test_asking_and_taking_at_once_is_asking_and_then_taking(
+    steps: list[tuple[int, float, bool]], per_second: float
+) -> None:
+    """Issue 4, 4: the short way within a burst grants what the long one grants."""
+    one, two, now = Flow(per_second, 0.0), Flow(per_second, 0.0), 0.0
+    for parts, later, throttled in steps:
+        now += later
+        if throttled:
+            one.throttled(now)
+            two.throttled(now)
+        wait_s = two.wait(parts, now)
+        if wait_s <= 0:
+            two.take(parts, now)
+        assert one.take_or_wait(parts, now) == wait_s
