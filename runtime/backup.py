@@ -1,4 +1,7 @@
-"""`mai backup FILE` and `mai restore FILE`: what does a person see while the store is copied?"""
+"""`mai backup FILE` and `mai restore FILE`: what does a person see while the store is copied?
+
+All it needs is config.yaml: a mistake in another file keeps nobody from a backup.
+"""
 
 import asyncio
 from pathlib import Path
@@ -6,14 +9,14 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
-from runtime.app import Installation
+from core.config import Config
 from store import backup as copies
 from store import backup_postgres as grown
 
 
-async def backup(installation: Installation, file: Path) -> int:
+async def backup(config: Config, folder: Path, file: Path) -> int:
     """Copy the store into `file` while the system runs; returns its octets. Raises StoreError, OSError."""
-    url, folder, whole = installation.config.store.url, installation.folder, file.resolve()
+    url, whole = config.store.url, file.resolve()
     database = copies.database_of(url, folder)
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())
@@ -28,9 +31,9 @@ async def backup(installation: Installation, file: Path) -> int:
         return await asyncio.to_thread(copies.backup, database, whole, told)
 
 
-async def restore(installation: Installation, file: Path) -> str:
+async def restore(config: Config, folder: Path, file: Path) -> str:
     """Put a backup where the configured store is to be; returns that place. Raises StoreError, OSError."""
-    url, folder = installation.config.store.url, installation.folder
+    url = config.store.url
     database = copies.database_of(url, folder)
     if database is None:
         await grown.restore(url, folder, file.resolve())

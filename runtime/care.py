@@ -146,17 +146,18 @@ async def _forget(config: Path, number: str, *, json: bool) -> int:
 
 async def _backup(config: Path, file: Path) -> int:
     from runtime.backup import backup
-    from runtime.loading import load
+    from runtime.loading import load_config
 
-    octets = await backup(load(config), file)
+    octets = await backup(load_config(config), config.resolve().parent, file)
     print(f"{file}: {octets:,} octets")
     return 0
 
 
 async def _restore(config: Path, file: Path) -> int:
     from runtime.backup import restore
-    from runtime.loading import load
+    from runtime.loading import load_config
 
-    print(f"restored: {await restore(load(config), file)}")
+    place = await restore(load_config(config), config.resolve().parent, file)
+    print(f"restored: {place}")
     print("What was stored after the backup is missing: record the refusals of that time before you start.")
     return 0

@@ -219,6 +219,10 @@ async def test_a_changed_package_holds_for_the_next_event_with_every_campaign(fi
         ),
         ("packages: [", "packages.yaml:1: "),
         (
+            PACKAGES.replace("kind: combo, price", "kind: cmbo, dayz: 3, prise"),
+            "… and 1 more (the packages that run stay)",
+        ),
+        (
             PACKAGES.replace("90000", "90.000"),
             "packages.yaml:2: packages.C90N.price: is the number 90.000, write 90000",
         ),
