@@ -34,6 +34,8 @@ _TOGETHER_MS = 400
 _LOOK_MS = 1000
 _FOLDER_ALARM = "campaigns"
 _PACKAGES_ALARM = "packages"
+#: Problems of one file that an alarm tells; `mai check` tells all.
+_TOLD = 3
 
 
 @dataclass(frozen=True)
@@ -131,7 +133,9 @@ def look(installation: Installation) -> Look:
     try:
         written = load_catalogue(installation.config, installation.folder)
     except BadInstallation as wrong:
-        return Look(installation.catalogue, str(wrong), edits_of(installation))
+        problems = str(wrong).splitlines()
+        more = [f"… and {len(problems) - _TOLD} more"] if len(problems) > _TOLD else []
+        return Look(installation.catalogue, "\n".join(problems[:_TOLD] + more), edits_of(installation))
     if written == installation.catalogue:
         return Look(written, None, edits_of(installation))
     edits = edits_of(replace(installation, catalogue=written, files={}), running=installation)
