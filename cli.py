@@ -105,6 +105,10 @@ def check(config: ConfigFile = CONFIG) -> None:
 @app.command()
 def run(
     part: Annotated[list[str] | None, typer.Argument(help=f"Some of {PARTS}; none: all.")] = None,
+    node: Annotated[
+        list[str] | None,
+        typer.Option("--node", help="Work with this node of asterisk.nodes (again for more); none: all."),
+    ] = None,
     config: ConfigFile = CONFIG,
     json_logs: Annotated[bool, typer.Option("--json-logs", help="Logs as JSON lines.")] = False,
 ) -> None:
@@ -114,6 +118,7 @@ def run(
     Examples:
       mai run
       mai run sms registrar
+      mai run dialer agi --node ast2
     """
     gc.disable()  # what is loaded now stays: to look through it again and again is a seventh of the start
     from runtime import running
@@ -125,7 +130,7 @@ def run(
         parts = running.chosen_parts(part or [], programs())
         gc.freeze()
         gc.enable()
-        await running.run_system(running.load(config), parts)
+        await running.run_system(running.with_nodes(running.load(config), node or []), parts)
         return 0
 
     ended(work())

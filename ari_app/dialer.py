@@ -90,6 +90,10 @@ class Dialer:
             self.reason = f"the store takes no writes: {error}"
             self.recovered.clear()  # what was claimed all the same is nobody's call
             return None
+        except OSError as error:  # R15: nobody is called without every list; it may be on its way here
+            logger.error("a list cannot be read: nobody is called", error=str(error))
+            self.reason = f"a list cannot be read: {error}"
+            return None
         for each in found.claimed:
             self._begin(each)
         self._last = found.last

@@ -15,7 +15,7 @@ from core.facts import Event, Facts, Programme
 from core.rules import Answer, Verdict, fate, may_contact, nearest
 from runtime.app import App
 from runtime.logs import log
-from store import contacts, facts, lists, triggers, versions
+from store import contacts, facts, lists, triggers
 from store.tx import PASSING, Tx
 
 logger = log("planner")
@@ -34,7 +34,6 @@ _SWEEP_S = 1.0
 
 async def run(app: App, stopping: asyncio.Event) -> None:
     """Plan events as they come, and target lists ahead of the dialer, until told to stop."""
-    await app.store.write(lambda tx: _keep_versions(tx, app))
     events = app.store.watch("triggers", "lists", "contacts", "pauses")
     gone = await app.store.read(lambda tx: contacts.programmes_waiting(tx) - set(app.installation.programmes))
     if gone:
@@ -63,12 +62,6 @@ async def _turn(app: App) -> int:
         if programme.campaign.trigger.kind == "list":
             looked_at += await app.store.write(partial(plan_targets, app=app, programme=programme, now=now))
     return looked_at
-
-
-def _keep_versions(tx: Tx, app: App) -> None:
-    for name, programme in app.installation.programmes.items():
-        content = app.installation.files[name]
-        versions.keep(tx, version=programme.version, programme=name, content=content, now=app.now())
 
 
 def _startable(app: App) -> Sequence[Programme]:

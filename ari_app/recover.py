@@ -29,13 +29,14 @@ async def recover(
     node falls silent meanwhile; what is not closed then is closed by the next try.
     """
     wanted = phone.nodes if nodes is None else nodes
+    others = {*phone.nodes, *app.installation.other_nodes}
     open_ = await app.store.read(calls.open_calls)
     left = {
         call.id: call
         for call in open_
         if call.direction == "out"
         and call.id not in ours
-        and (call.node in wanted or call.node not in phone.nodes)
+        and (call.node in wanted or call.node not in others)
     }
     live = {channel.id: channel for channel in await phone.live_channels(wanted)}
     known = {*left, *ours}

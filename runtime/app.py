@@ -32,6 +32,8 @@ class Installation:
     files: dict[str, str]  #: each programme's file as it was read, for complaints
     held_back: dict[str, str]  #: programmes that may not start, and why (lint, approval)
     law: Law
+    #: Nodes of config.yaml that other processes work with (`mai run --node`); `config` names ours alone.
+    other_nodes: frozenset[str] = frozenset()
 
     def path(self, written: str) -> Path:
         """A path of config.yaml as an absolute one."""
@@ -40,6 +42,11 @@ class Installation:
     @property
     def run_dir(self) -> Path:
         return self.path(self.config.run_dir)
+
+    @property
+    def shares_store(self) -> bool:
+        """Other processes may run over the same store: it is no SQLite file."""
+        return not self.config.store.url.startswith("sqlite")
 
     def campaign(self, programme: str) -> Campaign:
         return self.programmes[programme].campaign
@@ -53,6 +60,7 @@ class App:
     store: Store
     clock: Clock
     media: Media  #: the sound file of a piece of text
+    process: str = ""  #: this one of several over one store, e.g. box2:/var/lib/mai/run; empty: the only one
     says: dict[str, Says] = field(default_factory=dict)  #: what each part says of itself, for `mai status`
     measures: dict[str, Measures] = field(default_factory=dict)  #: what each part counts, for `/metrics`
     #: By version: what was replaced while calls were up, with the catalogue that its calls go on with.
@@ -84,6 +92,10 @@ class App:
 
     def now(self) -> datetime:
         return self.clock.now()
+
+    def own(self, alarm: str) -> str:
+        """The name of an alarm about this process alone: another one must not clear it."""
+        return f"{alarm}@{self.process}" if self.process else alarm
 
     async def alarm(self, name: str, text: str) -> None:
         """Raise an alarm that `mai status` shows until it is cleared; the same name replaces its text."""

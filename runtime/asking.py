@@ -6,18 +6,32 @@ where its run folder is. Everything else is imported only when nobody runs.
 
 import getpass
 import os
+import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 from runtime.control import NobodyRuns, ask
-from runtime.failed import CommandFailed
+from runtime.failed import CommandFailed, WrongUsage
 
+_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")  # as in core/loading.py, which is slow to import
 NOTHING_RUNS = "nothing runs here: start the system with `mai run`"
 
 
+def filled(text: str, env: Mapping[str, str]) -> str:
+    """The text with each `${NAME}` from the environment. Raises WrongUsage naming one that is not set."""
+    for name in _VARIABLE.findall(text):
+        if not env.get(name):
+            raise WrongUsage(f"the variable {name} is not set: export {name}=…")
+    return _VARIABLE.sub(lambda found: env[found[1]], text)
+
+
 def run_dir_of(config: Path) -> Path:
-    """The run folder that config.yaml names. Raises NobodyRuns when the file does not tell: `load` says why."""
+    """The run folder that config.yaml names, or its `${NAME}` of the environment.
+
+    Raises NobodyRuns when the file does not tell: `load` says why.
+    """
     from core.yaml_file import read
 
     try:
@@ -25,9 +39,12 @@ def run_dir_of(config: Path) -> Path:
     except OSError:
         raise NobodyRuns from None
     named = written.get("run_dir", ".run") if isinstance(written, dict) else None
-    if not isinstance(named, str) or "${" in named:
+    if not isinstance(named, str):
         raise NobodyRuns
-    return (config.resolve().parent / named).resolve()
+    try:
+        return (config.resolve().parent / filled(named, os.environ)).resolve()
+    except WrongUsage:
+        raise NobodyRuns from None
 
 
 async def ask_running(config: Path, do: str, *, timeout_s: float = 60, **fields: Any) -> Any:

@@ -81,6 +81,7 @@ def check(config: Path, costs: "CostLines", house_costs: "HouseCostLines") -> in
 
 async def stop(config: Path) -> int:
     """Stop the running system, or what a killed one left."""
+    from runtime.control import RunsHere
     from store.errors import StoreLocked
 
     until = asyncio.get_running_loop().time() + _START_S
@@ -92,7 +93,7 @@ async def stop(config: Path) -> int:
         except NobodyRuns:
             try:
                 left = await _stop_left(config)
-            except StoreLocked:  # one that is just starting, or ending, does not listen
+            except (StoreLocked, RunsHere):  # one that is just starting, or ending, does not listen
                 if asyncio.get_running_loop().time() > until:
                     raise
                 await asyncio.sleep(_LOOK_S)
@@ -102,7 +103,8 @@ async def stop(config: Path) -> int:
 
 
 async def _stop_left(config: Path) -> bool:
-    """End the Asterisk that a killed system left. The store is held, so that nobody starts meanwhile."""
+    """End the Asterisk that a killed system left. Store and run folder are held, so that nobody starts meanwhile."""
+    from runtime.control import alone_in
     from runtime.loading import load, open_app
     from runtime.running import managed_nodes
     from store.errors import NoStore
@@ -114,7 +116,8 @@ async def _stop_left(config: Path) -> bool:
     except NoStore:
         return False
     async with open_app(installation):
-        return any([await node.stop() for node in managed_nodes(installation)])
+        with alone_in(installation.run_dir):
+            return any([await node.stop() for node in managed_nodes(installation)])
 
 
 async def status(config: Path, *, json: bool) -> int:

@@ -6,6 +6,7 @@ store itself when nobody runs. A request is one JSON line `{"do": name, …}`, t
 """
 
 import asyncio
+import fcntl
 import json
 import os
 import socket
@@ -94,12 +95,34 @@ class _Door:
         return await _answer(self._handlers, line) if line else None
 
 
+class RunsHere(CommandFailed):
+    """Another process runs in this run folder."""
+
+
+@contextmanager
+def alone_in(folder: Path) -> Iterator[None]:
+    """Hold the run folder (0700). Raises RunsHere. The kernel frees it when we die, however we die."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise RunsHere(
+                f"another process runs in {folder}: `mai stop` ends it; to run beside it over the same store, give "
+                "this one a run_dir of its own"
+            ) from None
+        yield
+    finally:
+        os.close(descriptor)
+
+
 @asynccontextmanager
 async def listening(folder: Path, handlers: Mapping[str, Handler]) -> AsyncIterator[None]:
-    """Take requests while the block runs. The folder is private (0700); so is the socket."""
+    """Take requests while the block runs, in a folder that `alone_in` holds. The socket is private."""
     door = _Door(handlers)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    (folder / SOCKET).unlink(missing_ok=True)  # left by a killed one; the store's lock says we are alone
+    (folder / SOCKET).unlink(missing_ok=True)  # left by a killed one
     with _short_path(folder) as path:
         server = await asyncio.start_unix_server(door.serve, path, limit=_LIMIT)
         os.chmod(folder / SOCKET, 0o600)

@@ -1,21 +1,17 @@
 """`mai store copy FROM TO`: what does a person see while a store moves, and what is to be done then?"""
 
 import os
-import re
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from runtime.asking import filled
 from runtime.care import Ended
-from runtime.failed import WrongUsage
 from runtime.options import CONFIG, AsJson, ConfigFile
 
 if TYPE_CHECKING:
     from store.copying import Copy
-
-_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
 def add_commands(app: typer.Typer, ended: Ended) -> None:
@@ -44,14 +40,6 @@ def add_commands(app: typer.Typer, ended: Ended) -> None:
           mai store copy sqlite:///mai.db 'postgresql://mai:${MAI_DB_PASSWORD}@db.example/mai'
         """
         ended(_copy(config, source, target, json=json))
-
-
-def filled(address: str, env: Mapping[str, str]) -> str:
-    """The address with each `${NAME}` from the environment. Raises WrongUsage naming one that is not set."""
-    for name in _VARIABLE.findall(address):
-        if not env.get(name):
-            raise WrongUsage(f"the variable {name} is not set: export {name}=…")
-    return _VARIABLE.sub(lambda found: env[found[1]], address)
 
 
 async def _copy(config: Path, source: str, target: str, *, json: bool) -> int:

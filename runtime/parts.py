@@ -81,7 +81,7 @@ async def _until_fault(part: Part, app: App) -> str:
 async def _told(app: App, part: Part, alarm: str | None) -> None:
     """Raise or clear the part's alarm. A store that cannot be written must not end the part as well."""
     try:
-        name = f"part:{part.name}"
+        name = app.own(f"part:{part.name}")
         await (app.alarm(name, alarm) if alarm else app.clear_alarm(name))
     except Exception:
         log(part.name).exception("its alarm was not stored")

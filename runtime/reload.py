@@ -105,14 +105,14 @@ async def take_up(app: App) -> list[Edit]:
         found = await asyncio.to_thread(look, app.installation)
     except BadInstallation as wrong:
         logger.error("the campaigns cannot be read; what runs stays", why=str(wrong))
-        await app.alarm(_FOLDER_ALARM, str(wrong))
+        await app.alarm(app.own(_FOLDER_ALARM), str(wrong))
         return []
-    await app.clear_alarm(_FOLDER_ALARM)
+    await app.clear_alarm(app.own(_FOLDER_ALARM))
     if found.refused is not None:
         logger.error("packages.yaml was refused; what runs stays", why=found.refused)
-        await app.alarm(_PACKAGES_ALARM, f"{found.refused} (the packages that run stay)")
+        await app.alarm(app.own(_PACKAGES_ALARM), f"{found.refused} (the packages that run stay)")
     else:
-        await app.clear_alarm(_PACKAGES_ALARM)
+        await app.clear_alarm(app.own(_PACKAGES_ALARM))
     edits = found.edits
     for edit in edits:
         if edit.refused is not None:
@@ -195,11 +195,11 @@ async def _refuse(app: App, edit: Edit, why: str) -> None:
     running = app.installation.programmes.get(edit.name)
     stays = f"version {running.version} stays" if running else "it does not start"
     logger.error("a campaign file was refused", programme=edit.name, why=why, running=stays)
-    await app.alarm(_alarm(edit.name), f"{why} ({stays})")
+    await app.alarm(_alarm(app, edit.name), f"{why} ({stays})")
 
 
-def _alarm(programme: str) -> str:
-    return f"campaign:{programme}"
+def _alarm(app: App, programme: str) -> str:
+    return app.own(f"campaign:{programme}")
 
 
 async def _switch(app: App, catalogue: Catalogue, edits: Sequence[Edit]) -> None:
@@ -291,8 +291,9 @@ def _put_in_force(tx: Tx, *, app: App, catalogue: Catalogue, edits: Iterable[Edi
 
 async def _clear(app: App, edits: Iterable[Edit]) -> None:
     """Alarms of files that are right again, or as they run."""
-    refused = {_alarm(edit.name) for edit in edits if edit.refused is not None}
+    refused = {_alarm(app, edit.name) for edit in edits if edit.refused is not None}
     standing = await app.store.read(settings.standing_alarms)
     for alarm in standing:
-        if alarm.name.startswith("campaign:") and alarm.name not in refused:
+        ours = alarm.name == app.own(alarm.name.partition("@")[0])
+        if ours and alarm.name.startswith("campaign:") and alarm.name not in refused:
             await app.clear_alarm(alarm.name)

@@ -1,8 +1,11 @@
 """How does the whole system run? Prompts made, store open, control socket up, parts in order, all stopped in reverse."""
 
 import asyncio
+import socket
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from rich.console import Console
@@ -15,13 +18,15 @@ from runtime.app import App, Installation
 from runtime.asterisk import AsteriskTrouble, ManagedNode
 from runtime.asterisk_files import ROOT, BadAsteriskConfig, installed
 from runtime.clock import not_heeded
-from runtime.control import listening
+from runtime.control import alone_in, listening
 from runtime.failed import WrongUsage
 from runtime.forgetting import keep_house
 from runtime.loading import load, open_app
 from runtime.logs import log
 from runtime.parts import ORDER, Part, Run, run_parts, stop_on_signals
 from runtime.requests import handlers
+from store import versions
+from store.tx import Tx
 
 __all__ = ["asterisk", "chosen_parts", "load", "managed_nodes", "run_system"]
 
@@ -114,7 +119,7 @@ async def _keep_node(app: App, node: ManagedNode, stopping: asyncio.Event) -> No
 
 
 #: Seconds that a part may take to finish what it has begun.
-_STOP_S = {"dialer": 75.0, "sms": 20.0, "registrar": 30.0, "asterisk": 20.0}
+_STOP_S = {"dialer": 75.0, "sms": 20.0, "registrar": 30.0, "asterisk": 20.0, "intake": 20.0}
 
 
 def chosen_parts(names: Sequence[str], programs: Mapping[str, Run]) -> list[Part]:
@@ -129,12 +134,41 @@ def chosen_parts(names: Sequence[str], programs: Mapping[str, Run]) -> list[Part
     return [Part(name, known[name], _STOP_S.get(name, 10.0)) for name in ORDER if name in wanted]
 
 
+def with_nodes(installation: Installation, names: Sequence[str]) -> Installation:
+    """The installation as a process sees it that works with these nodes alone; none named: with all.
+
+    Raises WrongUsage for a name that config.yaml does not have.
+    """
+    config = installation.config
+    known = {node.name: node for node in config.asterisk.nodes}
+    if strange := sorted(set(names) - known.keys()):
+        raise WrongUsage(f"{strange[0]!r} is not a node of config.yaml: one of {', '.join(known)}")
+    if not names:
+        return installation
+    ours = config.asterisk.model_copy(update={"nodes": tuple(known[name] for name in dict.fromkeys(names))})
+    return replace(
+        installation,
+        config=config.model_copy(update={"asterisk": ours}),
+        other_nodes=frozenset(known) - set(names),
+    )
+
+
+def _keep_versions(tx: Tx, *, app: App) -> None:
+    """What calls may be made with from here is kept for complaints, whichever process plans them."""
+    for name, programme in app.installation.programmes.items():
+        content = app.installation.files[name]
+        versions.keep(tx, version=programme.version, programme=name, content=content, now=app.now())
+
+
 async def run_system(installation: Installation, parts: Sequence[Part]) -> None:
-    """Run until told to stop (a signal, or `mai stop`). Raises StoreError, CannotMake, CannotSpeak."""
+    """Run until told to stop (a signal, or `mai stop`). Raises StoreError, RunsHere, CannotMake, CannotSpeak."""
     stop, done = asyncio.Event(), asyncio.Event()
     library = open_library(installation.config.prompts, installation.catalogue, installation.folder)
     async with AsyncExitStack() as stack:
         app = await stack.enter_async_context(open_app(installation, media=library.file))
+        stack.enter_context(alone_in(installation.run_dir))
+        if installation.shares_store:
+            app.process = f"{socket.gethostname()}:{installation.run_dir}"
         stop_on_signals(stop)
         stack.callback(logger.info, "stopped")
 
@@ -147,6 +181,7 @@ async def run_system(installation: Installation, parts: Sequence[Part]) -> None:
         stack.callback(done.set)
         for name, why in installation.held_back.items():
             logger.warning("held back", programme=name, why=why)
+        await app.store.write(partial(_keep_versions, app=app))
         if said := await not_heeded(app.store, installation.config.clock.now):
             logger.warning(said)
         await asyncio.to_thread(make_prompts, installation, library, stop)

@@ -63,7 +63,8 @@ async def smsc(app: App) -> Any:
     """For `mai smsc`: each bind, the outbox by state and age, how full it is, and what is unknown."""
     now = app.now()
     senders = [bind for bind in app.config.smsc if bind.bind != "receiver"]
-    says = app.says["sms"]() if "sms" in app.says else {}
+    away = {"bound": False, "why": "the sms part does not run in this process"}
+    says = app.says["sms"]() if "sms" in app.says else {bind.name: away for bind in app.config.smsc}
 
     def look(tx: Tx) -> tuple[Any, Any, Any]:
         held = tuple(pause.programme for pause in settings.paused(tx))

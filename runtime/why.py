@@ -7,6 +7,12 @@ from typing import Any
 from core.written import duration_text
 from runtime.app import Installation
 
+_NO_DIALER = "the dialer does not run here: start it with `mai run dialer`"
+_NO_DIALER_OF_MANY = (
+    "the dialer does not run in this process: `mai status` where it runs says more, "
+    "or start one with `mai run dialer`"
+)
+
 
 def why_idle(
     found: Mapping[str, Any], parts: Mapping[str, Any] | None, installation: Installation, now: datetime
@@ -16,7 +22,7 @@ def why_idle(
     if parts is None:
         reasons.append("nothing runs here: start it with `mai run`")
     elif "dialer" not in parts:
-        reasons.append("the dialer does not run here: start it with `mai run dialer`")
+        reasons.append(_NO_DIALER_OF_MANY if installation.shares_store else _NO_DIALER)
     elif (reason := parts["dialer"]["reason"]) != "dialling":
         reasons.append(f"dialer: {reason}")
     for pause in found["paused"]:

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 import asyncpg
-from sqlalchemy import JSON, Connection, Table
+from sqlalchemy import JSON, Table
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import create_async_engine
@@ -36,7 +36,7 @@ async def postgres_end(url: URL, *, writing: bool) -> AsyncIterator["PostgresEnd
     )
     try:
         async with engine.connect() as connection:
-            await connection.run_sync(migrate.bring_up_to_date if writing else _checked)
+            await connection.run_sync(migrate.bring_up_to_date if writing else migrate.check_readable)
             driver: Any = (await connection.get_raw_connection()).driver_connection
             with _in_words(where):
                 async with driver.transaction(isolation="read_committed" if writing else "repeatable_read"):
@@ -48,11 +48,6 @@ async def postgres_end(url: URL, *, writing: bool) -> AsyncIterator["PostgresEnd
         raise StoreError(f"{where}: {error}") from error
     finally:
         await engine.dispose()
-
-
-def _checked(connection: Connection) -> None:
-    with connection.begin():
-        migrate.check(connection)
 
 
 async def _alone(driver: Any, where: str, *, writing: bool) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, inspect, text
 
-from store.errors import StoreTooNew, StoreTooOld
+from store.errors import NoStore, StoreTooNew, StoreTooOld
 
 _FOLDER = Path(__file__).with_name("migrations")
 #: The newest revision; known here so that opening an up-to-date store does not load Alembic.
@@ -28,6 +28,14 @@ def check(connection: Connection) -> None:
         raise StoreTooNew(f"the store is at revision {found}, newer than this program knows ({HEAD})")
     if found != HEAD:
         raise StoreTooOld(f"the store is at revision {found}, {HEAD} is wanted: start the system once")
+
+
+def check_readable(connection: Connection) -> None:
+    """What a reader of a database on a server asks first. Raises NoStore, StoreTooNew, StoreTooOld."""
+    with connection.begin():
+        if not inspect(connection).has_table("alembic_version"):
+            raise NoStore("the database has no tables of this program: nothing has been stored yet")
+        check(connection)
 
 
 def bring_up_to_date(connection: Connection) -> None:

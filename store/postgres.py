@@ -49,18 +49,13 @@ async def open_postgres(url: URL, folder: Path, *, readonly: bool) -> AsyncItera
         stack.push_async_callback(engine.dispose)
         try:
             async with engine.connect() as connection:
-                await connection.run_sync(_checked if readonly else migrate.bring_up_to_date)
+                await connection.run_sync(migrate.check_readable if readonly else migrate.bring_up_to_date)
         except (OSError, DBAPIError) as error:
             where = url.render_as_string(hide_password=True)
             raise StoreError(f"{where} cannot be opened: {error}") from error
         store = PostgresStore(engine, folder / "lists", readonly=readonly)
         stack.push_async_callback(store.close)
         yield store
-
-
-def _checked(connection: Connection) -> None:
-    with connection.begin():
-        migrate.check(connection)
 
 
 class PostgresStore:
