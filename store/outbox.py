@@ -82,9 +82,14 @@ def _counted(state: str) -> Any:
     return counted.where(messages.c.state == word(state)).group_by(bind)
 
 
-_STANDING = union_all(*(_counted(state) for state in ("due", "sending", "unknown"))).order_by(
-    "state", "on_bind"
+#: No bind has what is due, and its age is since when: both stand in the index, however many there are.
+_DUE = (
+    select(literal("due").label("state"), literal("").label("on_bind"), func.count().label("counted"))
+    .add_columns(func.min(messages.c.due_at).label("since"))
+    .where(messages.c.state == word("due"))
+    .having(func.count() > 0)
 )
+_STANDING = union_all(_DUE, _counted("sending"), _counted("unknown")).order_by("state", "on_bind")
 
 
 def standing(tx: Tx, *, now: datetime) -> tuple[Standing, ...]:
