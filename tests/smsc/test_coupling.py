@@ -35,6 +35,7 @@ async def test_calls_slow_with_a_slow_smsc_and_go_on_when_it_has_caught_up(tmp_p
     async with world(tmp_path, response_s=60, window=2, per_second=50) as running:
         coupling = Coupling(running.app)
         assert await looked(coupling) == 1
+        await running.smsc.wait_until(lambda lines: any(line["event"] == "bind" for line in lines))
         running.smsc.freeze()
         await running.send(*(new(f"thanks:{n}", n, number=n) for n in numbers(40)))
         await running.until(lambda rows: sum(row["state"] == "sending" for row in rows.values()) > 0)
