@@ -50,6 +50,10 @@ def claim(tx: Tx, *, app: App, places: Sequence[Place], last: str, now: datetime
     """Claim a contact for every place, the programmes in turn, beginning after the one that was served `last`."""
     programmes, idle = _may_run(tx, app, last)
     waiting = {p.name: list(_due(tx, p, now, len(places))) for p in programmes}
+    for number in sorted({contact.number for each in waiting.values() for contact in each}):
+        numbers.lock(
+            tx, number=number
+        )  # all of them, in their order: two controllers never wait for each other
     free, claimed, looked_at = list(places), list[Claimed](), 0
     while free and any(waiting.values()):
         for programme in programmes:
@@ -93,7 +97,6 @@ def _claim_one(
     if contact.stale_at is not None and now >= contact.stale_at:
         drop_stale(tx, contact.id, contact.stale_at, now)
         return None
-    numbers.lock(tx, number=contact.number)
     event = triggers.event_of(tx, id=contact.trigger) if contact.trigger else None
     asked = None if contact.test else event
     answer, known = ask_rules(tx, app, programme, contact.number, asked, now, contact.id)

@@ -131,6 +131,12 @@ class PostgresStore:
             if job.tries < _TRIES and _may_run_again(job.error):
                 self._again.append(job)
             else:
+                if _may_run_again(job.error):  # what a caller takes for passing, and tries again later
+                    lost, job.error = (
+                        job.error,
+                        CommitFailed(f"in the way of others {_TRIES} times: {job.error}"),
+                    )
+                    job.error.__cause__ = lost
                 self._room.release()
                 job.land()
         self._wakes.wake(kinds)

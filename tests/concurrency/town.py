@@ -34,12 +34,9 @@ class Node:
     problem: str = ""
 
 
-def programmes() -> dict[str, Programme]:
-    return {name: topup_programme(name=name) for name in ("a", "b")}
-
-
-def app_on(store: Store, folder: Path, clock: SetClock) -> App:
-    wanted = programmes()
+def app_on(store: Store, folder: Path, clock: SetClock, names: str = "ab") -> App:
+    """`names`: its programmes, a letter each."""
+    wanted: dict[str, Programme] = {name: topup_programme(name=name) for name in names}
     installation = Installation(
         config=config(smsc=(SMSC,)),
         folder=folder,

@@ -3,7 +3,7 @@
 import pytest
 
 from core.headers import column_of
-from core.imports import KINDS, BadRow, row_of, row_of_cells
+from core.imports import KINDS, NOT_UTF8, BadRow, cells_of, row_of, row_of_cells
 
 SUBSCRIBERS = ("number", *(column.name for column in KINDS["subscribers"]))
 
@@ -127,3 +127,32 @@ def test_who_is_listed_for_something_unknown_is_listed_for_everything(cell: str)
     (why,) = changed
     assert why.startswith("channel: ")
     assert why.endswith(": taken as both")
+
+
+@pytest.mark.parametrize(
+    ("line", "delimiter", "cells"),
+    [
+        ("0901234567,prepaid", ",", ["0901234567", "prepaid"]),
+        ('0901234567;"Hà Nội; quận 1"', ";", ["0901234567", "Hà Nội; quận 1"]),
+        ('0901234567,"a ""b"" c"', ",", ["0901234567", 'a "b" c']),
+        ("", ",", []),
+    ],
+)
+def test_a_line_of_csv_is_its_cells(line: str, delimiter: str, cells: list[str]) -> None:
+    """Issue 3 item 6: a row that the fast reader refused is read alone, to say what is wrong."""
+    assert cells_of(line, delimiter) == cells
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        ('0901234567,"never closed', "its quotes are wrong"),
+        ('0901234567,"a"b', "its quotes are wrong"),
+        (b"0901234567,Ha N\xf4i".decode(errors="surrogateescape"), NOT_UTF8),
+    ],
+)
+def test_a_line_that_cannot_be_read_says_why(line: str, why: str) -> None:
+    """Issue 3 item 6: reported with its reason; the rest of the file goes on."""
+    with pytest.raises(BadRow) as refused:
+        cells_of(line, ",")
+    assert why in str(refused.value)

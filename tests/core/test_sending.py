@@ -5,9 +5,11 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from core.facts import Facts, Grant, Programme
-from core.sending import Sending, may_send
+from core.sending import Sending, may_send, outbox_fullness, pace_left
 from tests.core.sample import LAW, TEN, at, facts, programme, touch
 
 MINUTE = timedelta(minutes=1)
@@ -138,3 +140,36 @@ def test_an_error_in_a_rule_makes_it_wait() -> None:
     broken: Any = "no touch"
     sending = gate(facts(history=(broken,)))
     assert (sending.do, sending.rule) == ("wait", "R15")
+
+
+NOTHING = timedelta(0)
+
+
+@pytest.mark.parametrize(
+    ("parts", "waited", "left", "fullness"),
+    [
+        (0, NOTHING, timedelta(hours=3), 0.0),
+        (300, NOTHING, timedelta(hours=3), 0.5),  # 300 s of ten minutes
+        (600, NOTHING, timedelta(hours=3), 1.0),
+        (600, NOTHING, timedelta(minutes=20), 1.0),
+        (60, NOTHING, timedelta(minutes=1), 1.0),  # the window's end comes first: no backlog may cross 22:00
+        (60, timedelta(minutes=5), timedelta(hours=3), 0.5),  # the SMSC is slower than it should be
+        (1, NOTHING, NOTHING, 1.0),
+        (0, NOTHING, None, 0.0),
+        (1, NOTHING, None, 1.0),
+    ],
+)
+def test_the_outbox_is_full_when_it_would_take_ten_minutes_or_the_rest_of_the_window(
+    parts: int, waited: timedelta, left: timedelta | None, fullness: float
+) -> None:
+    """DESIGN §4: one part a second; what waits, and until when it must be out."""
+    end = None if left is None else TEN + left
+    assert outbox_fullness(parts, 1.0, TEN, end, waited=waited) == fullness
+
+
+@given(st.floats(0, 10), st.floats(0, 10))
+def test_the_fuller_the_outbox_the_fewer_the_calls(one: float, other: float) -> None:
+    """DESIGN §4: all of the rate while it is half empty, none of it from 1 on, and never more for more."""
+    assert 0.0 <= pace_left(one) <= 1.0
+    assert pace_left(max(one, other)) <= pace_left(min(one, other))
+    assert (pace_left(0.5), pace_left(1.0)) == (1.0, 0.0)
