@@ -1,6 +1,6 @@
 # What can be done here? `make` prints it. Everything that runs sets up first what it needs; a second time that is a moment.
 .DEFAULT_GOAL := help
-.PHONY: help venv asterisk postgresql setup demo test check bench fuzz run lock clean
+.PHONY: help venv asterisk postgresql setup demo test check coverage bench fuzz run lock clean
 
 PYTHON = python=$$(sh setup/python.sh) && "$$python"
 CODE = core flows store prompts hooks runtime ari_app agi smpp web simulator dialplan demo bench setup tests cli.py
@@ -48,9 +48,10 @@ build/fuzz: tests/smpp/requirements-fuzz.txt
 bench: setup build/peers tests/smsc/judge/node_modules  ## the benchmarks
 	.venv/bin/python -m bench
 
-fuzz: venv build/fuzz  ## a minute of octets for the SMPP decoder: led by its coverage where atheris can be had
+fuzz: venv build/fuzz  ## octets for the SMPP decoder, led by coverage where atheris can be had; 20 times the histories of contacts
 	@if [ -d build/fuzz ]; then PYTHONPATH=build/fuzz .venv/bin/python -m tests.smpp.fuzz_coverage 60; \
 	else .venv/bin/python -m tests.smpp.fuzz 60; fi
+	MAI_FUZZ=20 .venv/bin/pytest -q -n0 tests/invariants
 
 run: setup  ## the installation that config.yaml describes
 	.venv/bin/mai run
