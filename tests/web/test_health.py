@@ -35,6 +35,16 @@ async def test_a_part_that_failed_makes_it_unwell_a_matter_for_people_does_not(
     assert (await health(asker))[0] == 200
 
 
+@pytest.mark.parametrize(("where", "status"), [("box1:/run", 503), ("box2:/run", 200)])
+async def test_each_process_over_one_store_is_well_or_not_by_its_own_parts(
+    where: str, status: int, asker: aiohttp.ClientSession, app: App
+) -> None:
+    """Issue 5, 2: a watchdog that restarts what fails must not restart the others."""
+    app.process = "box1:/run"
+    await app.alarm(f"part:dialer@{where}", "it failed")
+    assert (await health(asker))[0] == status
+
+
 async def test_what_a_part_cannot_say_is_unwell_too(asker: aiohttp.ClientSession, app: App) -> None:
     """One part's fault hides no other's state."""
 
