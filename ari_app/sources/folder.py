@@ -39,10 +39,10 @@ async def watch(source: FolderSource, standing: Standing) -> None:
     """Take the files as they become complete, until told to stop. Raises Trouble, OSError."""
     folder = standing.app.installation.path(source.path)
     with _alone(folder):
-        seen = _Seen(folder, source)
+        seen = Seen(folder, source)
         swept = float("-inf")
         while not standing.stopping.is_set():
-            ready = await asyncio.to_thread(seen.complete)
+            ready = await asyncio.to_thread(seen.complete, time.monotonic())
             await standing.well()
             for done, file in enumerate(ready):
                 standing.lag = len(ready) - done + len(seen.growing)
@@ -75,16 +75,16 @@ def _alone(folder: Path) -> Iterator[None]:
 
 
 @dataclass
-class _Seen:
+class Seen:
     """How large each file was, and since when."""
 
     folder: Path
     source: FolderSource
     growing: dict[str, tuple[tuple[int, int, int], float]] = field(default_factory=dict)
 
-    def complete(self) -> list[Path]:
-        """The files that are complete, the oldest first. Raises Trouble."""
-        now, found = time.monotonic(), {}
+    def complete(self, now: float) -> list[Path]:
+        """The files that are complete, the oldest first; `now` monotonic. Raises Trouble."""
+        found: dict[str, tuple[tuple[int, int, int], float]] = {}
         still = self.source.still.total_seconds()
         ready: list[tuple[int, str]] = []
         try:
@@ -104,7 +104,8 @@ class _Seen:
             return []  # a file went while we looked
         except OSError as error:
             raise Trouble(f"{self.folder} cannot be read: {error.strerror}") from error
-        self.growing = {name: at for name, at in found.items() if name not in {name for _, name in ready}}
+        taken = {name for _, name in ready}
+        self.growing = {name: at for name, at in found.items() if name not in taken}
         return [self.folder / name for _, name in sorted(ready)]
 
     def _marked(self) -> set[str]:

@@ -6,6 +6,7 @@ nothing. The next batch is asked for when the last one is stored, so a slow stor
 
 import asyncio
 import json
+import logging
 import ssl
 import time
 from collections.abc import AsyncIterator, Mapping
@@ -15,6 +16,7 @@ from typing import Any
 from ari_app.sources.standing import BATCH, Standing, Stopping, Trouble
 from core.arriving import event_fields, in_message, place_id
 from core.sources import KafkaSource
+from runtime.app import App
 from runtime.logs import log
 from runtime.topups import Arrived
 
@@ -26,6 +28,7 @@ MOST_BYTES = 64 * 1024
 #: What is fetched ahead at most, of one partition and of all.
 _FETCH_BYTES, _FETCH_ALL_BYTES = 256 * 1024, 4 * 1024 * 1024
 _WAIT_MS = 500
+_AGAIN_MS = 500
 #: Seconds between two looks at the ends of the partitions, and until a broker that does not answer is away.
 _LOOK_S, _ANSWER_S = 5.0, 5.0
 #: Seconds after which a client that found nobody is made anew: its addresses may have changed.
@@ -38,13 +41,13 @@ async def watch(source: KafkaSource, standing: Standing) -> None:
         from aiokafka.errors import KafkaError
     except ImportError as error:
         raise Trouble(NO_LIBRARY) from error
-    looked = time.monotonic()
+    looked = float("-inf")
     try:
         async with _consumer(source, standing) as consumer:
             await standing.well()
             standing.where = "joins its group"
             while not standing.stopping.is_set():
-                batch = await consumer.getmany(timeout_ms=_WAIT_MS, max_records=BATCH)
+                batch = await _next(consumer)
                 if batch:
                     await _store(consumer, source, standing, batch)
                 if time.monotonic() - looked >= _LOOK_S:
@@ -58,13 +61,24 @@ async def watch(source: KafkaSource, standing: Standing) -> None:
         raise Trouble(_words(error)) from error
 
 
+async def _next(consumer: Any) -> Mapping[Any, list[Any]]:
+    """The next messages by partition; none after a while. Without a partition the client would wait for ever."""
+    try:
+        async with asyncio.timeout(_LOOK_S):
+            found: Mapping[Any, list[Any]] = await consumer.getmany(timeout_ms=_WAIT_MS, max_records=BATCH)
+            return found
+    except TimeoutError:
+        return {}
+
+
 @asynccontextmanager
 async def _consumer(source: KafkaSource, standing: Standing) -> AsyncIterator[Any]:
     """A member of the group, started; it leaves the group at the end. Raises Trouble, KafkaError."""
     from aiokafka import AIOKafkaConsumer
 
+    # It tells of every try to reach a broker, several a second; what is wrong is told by `away`, once.
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     consumer = AIOKafkaConsumer(
-        source.topic,
         bootstrap_servers=list(source.servers),
         client_id=f"mai-{source.name}",
         group_id=source.group,
@@ -72,12 +86,13 @@ async def _consumer(source: KafkaSource, standing: Standing) -> AsyncIterator[An
         enable_auto_commit=False,
         max_partition_fetch_bytes=_FETCH_BYTES,
         fetch_max_bytes=_FETCH_ALL_BYTES,
-        request_timeout_ms=int(_ANSWER_S * 1000),
-        **_security(source, standing),
+        retry_backoff_ms=_AGAIN_MS,
+        **security(source, standing.app),
     )
     try:
         async with asyncio.timeout(_ANSWER_S * 2):
             await consumer.start()
+        consumer.subscribe([source.topic])  # joining a group may take its time: not a part of the start
     except TimeoutError as error:
         await _stopped(consumer)
         raise Trouble("no broker answers") from error
@@ -93,17 +108,17 @@ async def _consumer(source: KafkaSource, standing: Standing) -> AsyncIterator[An
 async def _stopped(consumer: Any) -> None:
     """Leave the group and close; a broker that is away cannot hold the end."""
     try:
-        async with asyncio.timeout(_ANSWER_S / 2):
+        async with asyncio.timeout(_ANSWER_S * 2):
             await consumer.stop()
     except Exception as error:  # whatever it was: the client is given up
         logger.warning("the Kafka client did not end well", why=repr(error))
 
 
-def _security(source: KafkaSource, standing: Standing) -> dict[str, Any]:
+def security(source: KafkaSource, app: App) -> dict[str, Any]:
     """TLS with the host's name checked, and who we are. Raises Trouble for a CA that cannot be read."""
     found: dict[str, Any] = {}
     if source.tls:
-        ca = str(standing.app.installation.path(source.ca)) if source.ca else None
+        ca = str(app.installation.path(source.ca)) if source.ca else None
         try:
             found["ssl_context"] = ssl.create_default_context(cafile=ca)
         except (OSError, ssl.SSLError) as error:
@@ -125,6 +140,8 @@ async def _store(
     await standing.well()
     for messages in batch.values():
         await standing.take([_arrived(source, standing, message) for message in messages])
+        if standing.lag is not None:  # until the next look
+            standing.lag = max(0, standing.lag - len(messages))
     try:
         await consumer.commit({place: messages[-1].offset + 1 for place, messages in batch.items()})
     except (CommitFailedError, IllegalStateError) as error:
@@ -184,9 +201,7 @@ async def _look(consumer: Any, source: KafkaSource, standing: Standing) -> None:
 
 def _tell(consumer: Any, standing: Standing) -> None:
     held = sorted(place.partition for place in consumer.assignment())
-    what = (
-        f"partitions {', '.join(map(str, held))}" if held else "no partition: others of the group have them"
-    )
+    what = f"partitions {', '.join(map(str, held))}" if held else "no partition of its group yet"
     standing.where = f"takes messages, {what}"
 
 
