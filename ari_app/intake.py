@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from ari_app.sources import folder, kafka
-from ari_app.sources.standing import Standing, Trouble
+from ari_app.sources.standing import Standing, TakenElsewhere, Trouble
 from runtime.app import App
 from runtime.logs import log
 from runtime.measures import Measure
@@ -17,6 +17,7 @@ from runtime.measures import Measure
 logger = log("intake")
 
 _AGAIN_S, _AGAIN_MOST_S = 1.0, 30.0
+_STAND_BY_S = 2.0
 
 #: A source runs until it is told to stop; Trouble and OSError are what may pass.
 Watch = Callable[[Any, Standing], Awaitable[None]]
@@ -41,6 +42,11 @@ async def _kept(standing: Standing) -> None:
     while not standing.stopping.is_set():
         try:
             await watch(standing.source, standing)
+        except TakenElsewhere:
+            standing.where = "stands by: another process takes from it"
+            await standing.well()
+            await standing.told_to_stop(_STAND_BY_S)
+            continue
         except (Trouble, OSError) as error:
             why = str(error)
         except Exception as error:  # a fault of one source must not end the others

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from ari_app.sources.rows import BadFile, Row, Rows
-from ari_app.sources.standing import BATCH, Became, Standing, Stopping, Trouble
+from ari_app.sources.standing import BATCH, Became, Standing, Stopping, TakenElsewhere, Trouble
 from core.sources import FolderSource
 from runtime.logs import log
 from runtime.topups import BadTopup
@@ -36,7 +36,7 @@ _SHOWN = 300
 
 
 async def watch(source: FolderSource, standing: Standing) -> None:
-    """Take the files as they become complete, until told to stop. Raises Trouble, OSError."""
+    """Take the files as they become complete, until told to stop. Raises Trouble, TakenElsewhere, OSError."""
     folder = standing.app.installation.path(source.path)
     with _alone(folder):
         seen = Seen(folder, source)
@@ -59,7 +59,7 @@ async def watch(source: FolderSource, standing: Standing) -> None:
 
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
-    """One process takes from a folder; a lock that a crash frees. Raises Trouble."""
+    """One process takes from a folder; a lock that a crash frees. Raises Trouble, TakenElsewhere."""
     try:
         lock = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     except OSError as error:
@@ -68,7 +68,7 @@ def _alone(folder: Path) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            raise Trouble(f"{folder} is watched by another process") from error
+            raise TakenElsewhere from error
         yield
     finally:
         os.close(lock)

@@ -36,6 +36,10 @@ class Trouble(Exception):
     """What keeps a source from its events, in one sentence; it is tried again."""
 
 
+class TakenElsewhere(Exception):
+    """Another process takes from this source; ours stands by."""
+
+
 class Stopping(Exception):
     """Told to stop before a batch was stored; it is brought again at the next start."""
 
@@ -92,7 +96,7 @@ class Standing:
 
     async def _all_wrong(self) -> None:
         """Whoever wrote `fields` learns that they fit nothing."""
-        name = f"source:{self.source.name}:refused"
+        name = self._name("refused")
         if self._refused_in_a_row >= _ALL_WRONG:
             text = f"source {self.source.name}: the last {self._refused_in_a_row} events were all refused"
             await self._alarm(name, f"{text} ({self.last_refused}): are its `fields` and `time` right?")
@@ -113,14 +117,17 @@ class Standing:
         self.where = f"away: {why}"
         self.lag = None
         if time.monotonic() - self.away_since >= self.source.alarm_after.total_seconds():
-            await self._alarm(f"source:{self.source.name}", f"source {self.source.name}: {why}")
+            await self._alarm(self._name(), f"source {self.source.name}: {why}")
 
     async def well(self) -> None:
         """It gets at its events."""
         if self.away_since is not None:
             logger.info("gets at its events again", source=self.source.name)
             self.away_since = None
-        await self._clear(f"source:{self.source.name}")
+        await self._clear(self._name())
+
+    def _name(self, *more: str) -> str:
+        return self.app.own(":".join(("source", self.source.name, *more)))
 
     async def _alarm(self, name: str, text: str) -> None:
         self._cleared.discard(name)

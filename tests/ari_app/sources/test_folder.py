@@ -10,7 +10,7 @@ import pytest
 
 from ari_app.sources.folder import Seen
 from core.sources import FolderSource
-from tests.ari_app.sources.office import office, running
+from tests.ari_app.sources.office import office, office_on, running
 from tests.small_app import small_app
 
 HEADER = "MA_GD,MSISDN,SO_TIEN,LUC\n"
@@ -245,14 +245,14 @@ async def test_a_mapping_that_fits_nothing_is_an_alarm(tmp_path: Path, inbox: Pa
         await here.until_alarm()
 
 
-async def test_one_process_takes_from_a_folder(tmp_path: Path, inbox: Path) -> None:
-    (tmp_path / "other").mkdir()
-    async with office(tmp_path, SOURCE) as here:
+async def test_one_process_takes_from_a_folder_and_another_stands_by(tmp_path: Path, inbox: Path) -> None:
+    async with small_app(tmp_path, sources=(SOURCE,)) as app, running(app) as here:
         await here.until(lambda: here.row()["where"] == "waits for files")
-        second = SOURCE | {"path": str(inbox), "alarm_after": "0s"}
-        async with office(tmp_path / "other", second) as other:
-            (text,) = await other.until_alarm("source:bus")
-            assert "is watched by another process" in text
+        async with office_on(app, SOURCE) as other:
+            await other.until(lambda: other.row()["where"].startswith("stands by"))
+            await here.stop()
+            put(inbox, "a.csv", HEADER + "t1,0901234567,50000,\n")
+            await other.until(lambda: other.row()["stored"] == 1)
 
 
 @pytest.fixture
