@@ -146,8 +146,12 @@ def _put_lists(came: Path, lists: Path) -> None:
 @asynccontextmanager
 async def _connected(url: str) -> AsyncIterator[Any]:
     """A connection of asyncpg; what goes wrong with it is said without the password."""
+    address = make_url(url).set(drivername="postgresql")
+    tls = address.query.get("ssl")  # as SQLAlchemy names it; asyncpg knows it in an address as libpq does
+    if tls is not None:
+        address = address.difference_update_query(["ssl"]).update_query_dict({"sslmode": tls})
     try:
-        connection = await asyncpg.connect(make_url(url).set(drivername="postgresql").render_as_string(False))
+        connection = await asyncpg.connect(address.render_as_string(False))
     except _FAILS as error:
         raise StoreError(f"{shown(url)} cannot be opened: {error}") from error
     try:

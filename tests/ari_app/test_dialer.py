@@ -17,7 +17,7 @@ from core.outcomes import Outcome
 from store import messages, settings
 from store.errors import CommitFailed
 from store.tx import Tx
-from tests.ari_app.office import AN, BINH, CHI, Listener, Office, open_office, topup_programme
+from tests.ari_app.office import AN, BINH, CHI, Listener, Office, open_office, subscriber, topup_programme
 from tests.ari_app.test_recover import left_behind
 from tests.store import sample
 
@@ -219,6 +219,25 @@ async def test_a_store_that_is_away_stops_no_dialer(office: Office) -> None:
     office.app = replace(whole, store=cast(Any, AwayStore(office, 1)))
     async with dialling(dialer(office)):
         office.app = whole
+        await done(office, 1)
+    assert len(office.phone.dialled) == 1
+
+
+async def test_a_list_that_is_not_here_yet_stops_calls_and_no_dialer(office: Office) -> None:
+    """R15: of two machines one has imported, and the other's folder lags behind; calls go on when it is there."""
+    await planned(office, AN)
+    await office.subscribers(subscriber(AN))  # a newer version, whose file is open nowhere yet
+    newest = max(office.store.lists.glob("subscribers-*"))
+    away = newest.rename(newest.with_name("on-its-way"))
+    one = dialer(office)
+    async with dialling(one):
+
+        async def said() -> bool:
+            return one.reason.startswith("a list cannot be read: ")
+
+        await until(office, said)
+        assert office.phone.dialled == []
+        away.rename(newest)
         await done(office, 1)
     assert len(office.phone.dialled) == 1
 

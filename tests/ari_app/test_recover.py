@@ -1,5 +1,6 @@
 """What becomes of the calls that a controller left behind? Every state, with what Asterisk still has of it."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -117,6 +118,15 @@ async def test_calls_of_a_node_that_config_names_no_more_are_closed_by_any(offic
     office.phone.nodes = ("new",)
     await left_behind(office, "up", None)
     assert await recover(office.app, office.as_phone, {"new"}) == 1
+
+
+async def test_calls_of_a_node_that_another_process_works_with_are_left_to_it(office: Office) -> None:
+    """Issue 5, 2: `mai run dialer --node new`; the calls of ast1 are alive in another process."""
+    office.phone.nodes = ("new",)
+    office.app.installation = replace(office.app.installation, other_nodes=frozenset({"ast1"}))
+    await left_behind(office, "up", None)
+    assert await recover(office.app, office.as_phone, {"new"}) == 0
+    assert (await office.one("calls"))["state"] == "up"
 
 
 async def test_an_incoming_call_is_not_ours_to_close(office: Office) -> None:

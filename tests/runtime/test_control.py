@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from runtime.control import SOCKET, CommandFailed, NobodyRuns, ask, listening
+from runtime.asking import run_dir_of
+from runtime.control import SOCKET, CommandFailed, NobodyRuns, RunsHere, alone_in, ask, listening
 
 
 async def _echo(fields: dict[str, Any]) -> Any:
@@ -103,3 +104,30 @@ async def test_only_its_owner_reaches_the_socket(tmp_path: Path) -> None:
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700
         assert stat.S_IMODE((folder / SOCKET).stat().st_mode) == 0o600
     assert not (folder / SOCKET).exists()
+
+
+def test_a_run_folder_is_one_processs_until_it_ends(tmp_path: Path) -> None:
+    """Issue 5, 2: over one PostgreSQL store several may run; two in one folder would take each other's socket."""
+    with alone_in(tmp_path / "run"):
+        with (
+            pytest.raises(RunsHere, match=r"another process runs in .*/run: `mai stop` ends it"),
+            alone_in(tmp_path / "run"),
+        ):
+            raise AssertionError("both hold it")
+        with alone_in(tmp_path / "other"):
+            pass
+    with alone_in(tmp_path / "run"):
+        assert stat.S_IMODE((tmp_path / "run").stat().st_mode) == 0o700
+
+
+def test_the_run_folder_may_be_named_in_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two processes on one machine share config.yaml and have a folder each; a name that is not set is nobody's."""
+    config = tmp_path / "config.yaml"
+    config.write_text("run_dir: ${MAI_RUN_DIR}/a\n", "utf-8")
+    monkeypatch.setenv("MAI_RUN_DIR", "elsewhere")
+    assert run_dir_of(config) == tmp_path / "elsewhere" / "a"
+    monkeypatch.delenv("MAI_RUN_DIR")
+    with pytest.raises(NobodyRuns):
+        run_dir_of(config)
