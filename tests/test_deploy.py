@@ -174,9 +174,10 @@ def test_containers_have_no_more_rights_than_they_need() -> None:
 
 def test_the_image_is_made_from_what_is_pinned_and_starts_our_program() -> None:
     text = (DEPLOY / "Dockerfile").read_text("utf-8")
-    assert "--require-hashes --requirement requirements.txt" in text
-    for source in re.findall(r"^COPY (\S+) ", text, re.MULTILINE):
-        assert (HOUSE / source).exists()
+    assert '--require-hashes --requirement "$REQUIREMENTS"' in text
+    assert "ARG REQUIREMENTS=requirements.txt\n" in text
+    for copied in re.findall(r"^COPY (.*) \S+$", text, re.MULTILINE):
+        assert all((HOUSE / source).exists() for source in copied.split())
     (entry,) = re.findall(r"^ENTRYPOINT (.*)$", text, re.MULTILINE)
     assert json.loads(entry)[1:] == ["-m", cli.__name__]
     assert re.search(r"^USER mai$", text, re.MULTILINE)
