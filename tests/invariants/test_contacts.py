@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -249,13 +249,14 @@ def _settings(examples: int, steps: int) -> settings:
         stateful_step_count=steps,
         deadline=None,
         suppress_health_check=list(HealthCheck),
+        phases=(Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink),
         print_blob=True,
     )
 
 
 def test_nobody_is_bothered_against_the_rules_on_sqlite() -> None:
     """R2, R3, R6, R7, R8, R9: never, whatever happens; and every contact has one fate."""
-    run_state_machine_as_test(Contacts, settings=_settings(40, 40))
+    run_state_machine_as_test(Contacts, settings=_settings(30, 30))
 
 
 @pytest.fixture
@@ -279,4 +280,4 @@ def test_nobody_is_bothered_against_the_rules_on_postgresql(postgres_url: str) -
             super().__init__()
             self.does(execute(postgres_url, emptied))
 
-    run_state_machine_as_test(OnPostgres, settings=_settings(5, 40))
+    run_state_machine_as_test(OnPostgres, settings=_settings(5, 25))

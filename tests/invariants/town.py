@@ -298,14 +298,20 @@ class Town:
 
 def _answers(marked: Marked, says: SmscSays, clock: SetClock) -> list[parts.Answer]:
     """What the gateway makes of the SMSC's answers to the parts of a message."""
-    said: dict[SmscSays, tuple[Any, ...]] = {
-        "accepted": ("accepted", f"id-{marked.message.id}"),
-        "nothing": ("unknown", "", (), "no answer"),
-        "throttled": ("postponed", "", (), "throttled", clock.now() + timedelta(seconds=1)),
-        "rejected": ("failed", "", (), "rejected"),
-        "link lost": (),
-    }
-    of = len(marked.segments)
-    if says == "link lost":
-        return []
-    return [parts.Answer(marked.message.id, part.number, of, *said[says]) for part in marked.segments]
+    message, of = marked.message.id, len(marked.segments)
+    answers = []
+    for segment in marked.segments:
+        match says:
+            case "accepted":
+                said = parts.Answer(message, segment.number, of, "accepted", smsc_id=f"id-{message}")
+            case "nothing":
+                said = parts.Answer(message, segment.number, of, "unknown", reason="no answer")
+            case "throttled":
+                later = clock.now() + timedelta(seconds=1)
+                said = parts.Answer(message, segment.number, of, "postponed", reason=says, due_at=later)
+            case "rejected":
+                said = parts.Answer(message, segment.number, of, "failed", reason=says)
+            case "link lost":
+                continue
+        answers.append(said)
+    return answers
