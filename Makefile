@@ -45,6 +45,10 @@ tests/smsc/judge/node_modules: tests/smsc/judge/package-lock.json
 build/fuzz: tests/smpp/requirements-fuzz.txt
 	@$(EXTRA) $@ -r $< && touch $@ || echo "fuzz: without atheris (the lines above)" >&2
 
+coverage: venv  ## how much of core/ its own tests reach, every branch: at least 95 %
+	.venv/bin/pytest -q -n0 --cov=core --cov-branch --cov-report=term-missing:skip-covered --cov-fail-under=95 \
+		tests/core tests/flows tests/runtime/test_dry_run.py
+
 bench: setup build/peers tests/smsc/judge/node_modules  ## the benchmarks
 	.venv/bin/python -m bench
 
