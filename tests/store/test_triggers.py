@@ -42,6 +42,14 @@ async def test_an_event_without_a_time_of_its_own_repeats_under_another_receipt(
     assert again == "repeated"
 
 
+async def test_times_that_are_not_the_events_own_are_not_compared(store: Store) -> None:
+    """O1: a message that the bus sent twice, each time with another time of sending."""
+    first, second = topup(at=later(minutes=-2)), topup(at=later(minutes=-1))
+    await store.write(lambda tx: triggers.add(tx, event=first, received_at=NOW, own_time=False))
+    again = await store.write(lambda tx: triggers.add(tx, event=second, received_at=NOW, own_time=False))
+    assert again == "repeated"
+
+
 async def test_an_invalid_event_is_kept_and_replaced_by_the_right_one(store: Store) -> None:
     invalid = await store.write(
         lambda tx: triggers.add_invalid(

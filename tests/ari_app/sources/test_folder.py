@@ -56,6 +56,9 @@ async def test_rows_become_events_and_the_file_is_done(tmp_path: Path, inbox: Pa
         one, two = await here.stored()
         assert here.row()["stored"] == 2
         assert here.row()["last_event_at"] == "2026-11-21T09:01:00+07:00"
+        told = {(each.name, each.labels.get("result")): each.value for each in here.app.measures["intake"]()}
+        assert told["mai_source_events_total", "stored"] == 2
+        assert told["mai_source_away", None] == 0
     assert (one["id"], one["kind"], one["number"], one["amount"]) == ("t1", "topup", "+84901234567", 50000)
     assert (one["at"], two["at"]) == ("2026-11-21T09:00:00+07:00", "2026-11-21T09:01:00+07:00")
     assert sorted(os.listdir(inbox)) == [".mai-intake", "done"]
