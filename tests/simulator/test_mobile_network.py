@@ -111,7 +111,7 @@ async def test_numbers_in_every_notation_reach_the_subscriber_and_a_second_call_
     ):
         dialled = ["0901234003", "84901234003", "+84901234003", "8490123400", "abc"]
         seen: list[Seen] = [await caller.dial(number) for number in dialled]
-        calls = network.records()
+        calls = await network.wait_for(lambda c: len(c) == len(dialled))
     assert [s.sip_code for s in seen] == ["486", "486", "486", "404", "404"]
     assert [(c.role, c.number) for c in calls[:3]] == [("subscriber", "0901234003")] * 3
     assert [(c.role, c.number) for c in calls[3:]] == [("stranger", "8490123400"), ("stranger", "abc")]
