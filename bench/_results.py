@@ -13,7 +13,9 @@ def machine() -> str:
     """What a figure depends on, in a line."""
     load = ", ".join(f"{value:.1f}" for value in os.getloadavg())
     python = platform.python_version()
-    return f"{date.today()}, {platform.machine()}, {os.cpu_count()} cores, Python {python}, load average {load}."
+    return (
+        f"{date.today()}, {platform.machine()}, {os.cpu_count()} cores, Python {python}, load average {load}."
+    )
 
 
 def write_section(name: str, lines: Sequence[str]) -> None:
