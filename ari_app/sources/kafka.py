@@ -42,6 +42,7 @@ async def watch(source: KafkaSource, standing: Standing) -> None:
     except ImportError as error:
         raise Trouble(NO_LIBRARY) from error
     looked = float("-inf")
+    done: dict[Any, int] = {}  #: stored and not committed yet: the next offset of each partition
     try:
         async with _consumer(source, standing) as consumer:
             await standing.well()
@@ -49,8 +50,10 @@ async def watch(source: KafkaSource, standing: Standing) -> None:
             while not standing.stopping.is_set():
                 batch = await _next(consumer)
                 if batch:
-                    await _store(consumer, source, standing, batch)
+                    await _store(consumer, source, standing, batch, done)
                 if time.monotonic() - looked >= _LOOK_S:
+                    if done:
+                        await _commit(consumer, done)
                     await _look(consumer, source, standing)
                     looked = time.monotonic()
                 elif batch:
@@ -132,21 +135,35 @@ def security(source: KafkaSource, app: App) -> dict[str, Any]:
 
 
 async def _store(
-    consumer: Any, source: KafkaSource, standing: Standing, batch: Mapping[Any, list[Any]]
+    consumer: Any,
+    source: KafkaSource,
+    standing: Standing,
+    batch: Mapping[Any, list[Any]],
+    done: dict[Any, int],
 ) -> None:
     """Store what came, then commit how far it goes. Raises Stopping, KafkaError."""
-    from aiokafka.errors import CommitFailedError, IllegalStateError
-
     await standing.well()
-    for messages in batch.values():
+    for place, messages in batch.items():
         await standing.take([_arrived(source, standing, message) for message in messages])
+        done[place] = messages[-1].offset + 1
         if standing.lag is not None:  # until the next look
             standing.lag = max(0, standing.lag - len(messages))
+    await _commit(consumer, done)
+
+
+async def _commit(consumer: Any, done: dict[Any, int]) -> None:
+    """Commit how far was stored; `done` keeps what was not, for the next time. Raises KafkaError."""
+    from aiokafka.errors import CommitFailedError, IllegalStateError
+
     try:
-        await consumer.commit({place: messages[-1].offset + 1 for place, messages in batch.items()})
+        async with asyncio.timeout(_ANSWER_S):  # by itself the client tries for ever
+            await consumer.commit(dict(done))
+    except TimeoutError:
+        return  # whether the brokers are away is found at the next look
     except (CommitFailedError, IllegalStateError) as error:
         # The partitions are another member's by now: it gets these messages too, and they repeat there.
         logger.info("offsets were not committed, others have the partitions", why=str(error))
+    done.clear()
 
 
 def _arrived(source: KafkaSource, standing: Standing, message: Any) -> Arrived:

@@ -152,9 +152,8 @@ async def test_a_broker_that_goes_away_is_an_alarm_and_is_found_again(tmp_path: 
             (text,) = await here.until_alarm("source:bus")
             assert text.startswith("source bus: no broker answers")
             assert here.row()["where"].startswith("away: ")
-        await asyncio.to_thread(
-            bus.produce, TOPIC, [message(10)]
-        )  # its client has to find the broker again too
+        # In a thread: its client has to find the broker again too.
+        await asyncio.to_thread(bus.produce, TOPIC, [message(10)])
         await here.until(lambda: here.row()["stored"] == 11)
         await here.until_alarm()
 
