@@ -208,7 +208,13 @@ def _writing_engine(database: Path) -> Engine:
 def _reading_engine(database: Path) -> Engine:
     pool = QueuePool(_opener(database, "ro"), pool_size=READERS, max_overflow=0)
     engine = create_engine("sqlite://", pool=pool)
-    _own_transactions(engine, "BEGIN", "PRAGMA query_only=ON", "PRAGMA wal_autocheckpoint=0")
+    _own_transactions(
+        engine,
+        "BEGIN",
+        "PRAGMA query_only=ON",
+        "PRAGMA wal_autocheckpoint=0",
+        f"PRAGMA cache_size=-{_CACHE_KIB}",
+    )
     return engine
 
 
