@@ -4,6 +4,7 @@ Beside each stands the bare engine's figure: the same file or list, read or scan
 """
 
 import asyncio
+import gc
 import os
 import resource
 import subprocess
@@ -152,6 +153,7 @@ async def _decisions(config: Path, numbers: list[str], past: list[str]) -> dict[
         return allowed
 
     found: dict[str, float] = {}
+    gc.freeze()  # as the running system does
     async with open_app(loaded, readonly=True) as app:
         for name, first_no, law in (("facts", True, False), ("every", False, True), ("first", True, True)):
             rates = []

@@ -1,6 +1,7 @@
 """How does the whole system run? Prompts made, store open, control socket up, parts in order, all stopped in reverse."""
 
 import asyncio
+import gc
 import socket
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
@@ -185,5 +186,6 @@ async def run_system(installation: Installation, parts: Sequence[Part]) -> None:
         if said := await not_heeded(app.store, installation.config.clock.now):
             logger.warning(said)
         await asyncio.to_thread(make_prompts, installation, library, stop)
+        gc.freeze()  # what is loaded stays: the collector need not walk it again and again
         logger.info("running", parts=[part.name for part in parts], decision_time=app.now().isoformat())
         await run_parts(app, parts, stop)
