@@ -187,5 +187,6 @@ async def run_system(installation: Installation, parts: Sequence[Part]) -> None:
             logger.warning(said)
         await asyncio.to_thread(make_prompts, installation, library, stop)
         gc.freeze()  # what is loaded stays: the collector need not walk it again and again
+        stack.callback(gc.unfreeze)
         logger.info("running", parts=[part.name for part in parts], decision_time=app.now().isoformat())
         await run_parts(app, parts, stop)
