@@ -6,8 +6,6 @@ and on what else it does; the ratios of one run do not.
 
 import argparse
 import json
-import os
-import platform
 import statistics
 import subprocess
 import sys
@@ -17,9 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bench._results import machine, write_section
 from bench._smpp_clients import CLIENTS, WINDOW, installed
-
-_RESULTS = Path(__file__).with_name("RESULTS.md")
 
 
 @contextmanager
@@ -90,17 +87,8 @@ def _table(rows: Sequence[Row]) -> list[str]:
 
 
 def _print_and_write(section: Sequence[str], name: str) -> None:
-    """The section of this name in RESULTS.md, in place of the one before; the others stay."""
     print("\n".join(section))
-    begin, end = f"<!-- {name} -->", f"<!-- /{name} -->"
-    text = _RESULTS.read_text(encoding="utf-8") if _RESULTS.exists() else "# Results\n"
-    ours = "\n".join([begin, *section, end]) + "\n"
-    if begin in text and end in text:
-        before, _, rest = text.partition(begin)
-        text = before + ours + rest.partition(end)[2].lstrip("\n")
-    else:
-        text = text.rstrip("\n") + "\n\n" + ours
-    _RESULTS.write_text(text, encoding="utf-8")
+    write_section(name, section)
 
 
 def main(argv: Sequence[str] = ()) -> None:
@@ -128,12 +116,11 @@ def main(argv: Sequence[str] = ()) -> None:
     delayed = compare(
         ["session", "outbox"], 0.02, dict.fromkeys(["session", "outbox"], slow_count), arguments.rounds
     )
-    load = ", ".join(f"{value:.1f}" for value in os.getloadavg())
     section = [
         "## SMS over SMPP",
         "",
         f"Window {WINDOW}, Vietnamese in UCS2 (one part), {arguments.rounds} rounds, medians; ratio to the first row of the",
-        f"same round. {os.cpu_count()} cores, Python {platform.python_version()}, load average {load}.",
+        f"same round. `python -m bench smpp`, {machine()}",
         "`bare`: asyncio and `struct`, a future a message. `session`: ours without outbox, as the outbox may use it",
         "(`post`, told by a call). `session-futures`: the same by `send`, a future a message. From the first message",
         "to the last answer. `outbox`: the whole gateway on SQLite with",
@@ -156,12 +143,12 @@ def _million(count: int) -> list[str]:
     """Memory over many messages."""
     with smsc(0.0) as port:
         found = measure("outbox-long", port, count)
-    load = ", ".join(f"{value:.1f}" for value in os.getloadavg())
     return [
         "## SMS: memory over many messages",
         "",
         f"The whole gateway as above, rows written while it sends; {found['rate']:,.0f} msg/s,",
-        f"{found['cpu_us']:.0f} µs CPU a message, writing the rows included. Load average {load}.",
+        f"{found['cpu_us']:.0f} µs CPU a message, writing the rows included.",
+        f"`python -m bench.smpp --million`, {machine()}",
         "",
         "| messages | resident MB |",
         "|---|---|",
