@@ -163,20 +163,21 @@ class Placed:
     journal: MemoryJournal
     said: Any
     outcome: Outcome | None
+    why: str = ""
 
 
 async def place(
     phone: Phone, attempt: Attempt, script: Callable[[AriCall], Awaitable[Any]] | None = None
 ) -> Placed:
     """Dial, run the script, and tell what happened, as make_call does."""
-    journal, said, outcome = MemoryJournal(), None, None
+    journal, said, outcome, why = MemoryJournal(), None, None, ""
     async with phone.line(attempt, journal) as call:
         try:
             await call.dial()
             said = await script(call) if script else None
         except CallEnded as ended:
-            outcome = ended.outcome
-    return Placed(call, journal, said, outcome)
+            outcome, why = ended.outcome, str(ended)
+    return Placed(call, journal, said, outcome, why)
 
 
 def now() -> datetime:

@@ -37,7 +37,7 @@ async def test_a_final_answer_of_the_network_becomes_our_outcome(
     contact = ("Contact: <sip:0909999999@127.0.0.1>",) if code < 400 else ()
     callee.behaves[number] = answers(100, *([180] if rings else []), code, more=contact)
     placed = await place(phone, attempt(number))
-    assert placed.outcome == outcome
+    assert placed.outcome == outcome, placed.why
     assert placed.call.report.sip_code == code
     if keeps_slot(Outcome(outcome), True) and not keeps_slot(Outcome(outcome), False):
         assert placed.journal.entries == (["rang"] if rings else [])
