@@ -120,7 +120,8 @@ def arpu(wanted: Arpu) -> Ask:
         known = [amount for amount in months[:count] if amount is not None]
         if len(known) < count:
             return f"{len(known)} of {count} months known"
-        return f"{sum(known) / count:.0f} over {count} months"
+        average = sum(known) / count  # as exact as the comparison: 29,999.67 is not 30,000
+        return f"{average:.{0 if average.is_integer() else 2}f} over {count} months"
 
     return Ask(f"arpu {wanted.of}", attrgetter(f"subscriber.{column}"), met, words, _limits(least, most))
 

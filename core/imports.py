@@ -130,7 +130,12 @@ def _text(text: str) -> Value:
 
 
 #: What people write where there is no consent: no evidence of anything.
-NO_EVIDENCE = ("no", "n", "0", "false", "none", "không", "khong", "chưa", "chua")
+NO_EVIDENCE = (
+    "no", "n", "0", "0.0", "false", "none", "null", "nil", "n/a", "na", "-", "--", ".", "?", "no consent", "refused",
+    "withdrawn", "không", "khong", "k", "ko", "chưa", "chua", "không đồng ý", "khong dong y", "chưa đồng ý",
+    "chua dong y", "từ chối", "tu choi", "đã từ chối", "da tu choi", "rút lại", "rut lai", "đã rút", "da rut", "hủy",
+    "huỷ", "huy", "đã hủy", "đã huỷ", "da huy",
+)  # fmt: skip
 
 
 def _evidence(text: str) -> Value:
@@ -193,7 +198,12 @@ KINDS: dict[str, tuple[Column, ...]] = {
         ),
     ),
     "exclusions": (
-        Column("reason", _written("reason", "say why this number is excluded"), needed=True),
+        Column(
+            "reason",
+            _written("reason", "say why this number is excluded"),
+            needed=True,
+            instead="no reason given",  # O3, R15: who is listed is excluded, whoever forgot to say why
+        ),
     ),
     "targets": (),
 }  # fmt: skip

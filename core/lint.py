@@ -39,6 +39,9 @@ _ADVERTISING = (
     "gửi 999",
 )
 
+#: R1: what neither care nor a public notice says, without marks.
+_OFFERING = ("uu dai", "khuyen mai", "giam gia", "mua ngay", "dang ky goi")
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -141,6 +144,34 @@ def _signed_off(look: _Look) -> Iterator[_Found]:
     if look.campaign.class_ == "public_notice" and look.campaign.signed_off is None:
         right = "write signed_off: {by: …, on: …, reference: …}"
         yield _Found(("class",), "", "nobody signed this public notice off", right)
+
+
+def _class(look: _Look) -> Iterator[_Found]:
+    """R1: a call that offers packages is advertising, whatever its file calls it; and no call is transactional."""
+    campaign = look.campaign
+    if look.advertising:
+        return
+    right = "write class: advertising"
+    if campaign.class_ == "transactional":
+        yield _Found(
+            ("class",), "", "no call of a programme is transactional: only the SMS after a key are", right
+        )
+    if campaign.offers:
+        yield _Found(("class",), "", f"a programme with offers is not {campaign.class_}", right)
+    for path, text, _ in spoken_texts(campaign.script):
+        yield from _words_of_offer(path, text, campaign.class_)
+    for name, message in campaign.messages.items():
+        if message.class_ in ("care", "public_notice"):
+            yield from _words_of_offer(("messages", name, "text"), message.text or "", message.class_)
+
+
+def _words_of_offer(path: Path, text: str, class_: str) -> Iterator[_Found]:
+    said = without_marks(" ".join(text.split())).lower()
+    word = next((word for word in _OFFERING if word in said), None)
+    if word is not None:
+        yield _Found(
+            path, text, f'a text of class {class_} has words of offer ("{word}")', "write class: advertising"
+        )
 
 
 def _approved(look: _Look) -> Iterator[_Found]:
@@ -270,6 +301,7 @@ def _refusal_told(look: _Look) -> Iterator[_Found]:
 #: Every rule of texts, once.
 RULES: tuple[tuple[str, Callable[[_Look], Iterator[_Found]]], ...] = (
     ("R1", _signed_off),
+    ("R1", _class),
     ("O5", _approved),
     ("R4", _label),
     ("R5", _refusal),

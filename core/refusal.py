@@ -30,4 +30,4 @@ def is_help(text: str) -> bool:
 def is_refusal(text: str) -> bool:
     """Whether a subscriber's SMS refuses advertising. Doubt about a longer text is not a refusal."""
     said = folded(text)
-    return said in WORDS or any(said.startswith(f"{word} ") for word in WORDS if len(word) > 2)
+    return said in (*WORDS, "t c") or any(said.startswith(f"{word} ") for word in WORDS if len(word) > 2)

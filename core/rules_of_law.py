@@ -127,7 +127,8 @@ def list_trouble(state: ListState | None, now: datetime, law: Law) -> str | None
     age = now - state.imported_at
     if age > _hours(law.dnc_max_age_hours):
         limit = f"{law.dnc_max_age_hours:g} h is the limit"
-        return f"The DoNotCall list is {age} old, {limit}: all advertising stops."
+        old = timedelta(seconds=int(age.total_seconds()))
+        return f"The DoNotCall list is {old} old, {limit}: all advertising stops."
     if age < _NO_TIME and -age > timedelta(seconds=law.clock_doubt_s):
         return (
             f"The DoNotCall list was imported {-age} in the future: a clock is wrong, all advertising stops."

@@ -144,10 +144,15 @@ def fresh(q: Question) -> Seen:
     age = q.now - event.at
     seen = f"{age.total_seconds():g} s old"
     if age > limit:
-        return Seen(False, seen, most, f"The event is {age} old; it may be {limit} old.")
+        return Seen(False, seen, most, f"The event is {_seconds(age)} old; it may be {limit} old.")
     if age < _NO_TIME and -age > timedelta(seconds=q.law.clock_doubt_s):
-        return Seen(False, seen, most, f"The event is {-age} in the future: a clock is wrong.")
+        return Seen(False, seen, most, f"The event is {_seconds(-age)} in the future: a clock is wrong.")
     return Seen(True, seen, most)
+
+
+def _seconds(age: timedelta) -> timedelta:
+    """For people."""
+    return timedelta(seconds=int(age.total_seconds()))
 
 
 def _oldest(q: Question) -> str:

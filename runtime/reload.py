@@ -9,6 +9,7 @@ campaign that runs, or not at all. The rest of the installation takes effect at 
 import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 
@@ -202,6 +203,16 @@ def _alarm(app: App, programme: str) -> str:
     return app.own(f"campaign:{programme}")
 
 
+def keep_version(tx: Tx, *, programme: Programme, content: str, now: datetime) -> None:
+    """Keep what a programme is; R11: who waived a rule in it, which and why, stands in the journal and the log."""
+    if not versions.keep(tx, version=programme.version, programme=programme.name, content=content, now=now):
+        return
+    for waiver in programme.campaign.waivers:
+        said = f"{waiver.rule} waived by {waiver.by} on {waiver.on}: {waiver.reason}"
+        journal.write(tx, at=now, by="file", did="rule_waived", programme=programme.name, reason=said)
+        logger.warning("a rule is waived", programme=programme.name, rule=waiver.rule, by=waiver.by)
+
+
 async def _switch(app: App, catalogue: Catalogue, edits: Sequence[Edit]) -> None:
     """Keep the new versions, then put them in force between two functions of the store's writer.
 
@@ -218,9 +229,7 @@ async def _switch(app: App, catalogue: Catalogue, edits: Sequence[Edit]) -> None
         for edit in edits:
             after = edit.loaded.programme if edit.loaded else None
             if edit.loaded and after:
-                versions.keep(
-                    tx, version=after.version, programme=edit.name, content=_text(edit.loaded), now=now
-                )
+                keep_version(tx, programme=after, content=_text(edit.loaded), now=now)
             before = app.installation.programmes.get(edit.name)
             said = f"{before.version if before else 'none'} -> {after.version if after else 'none'}"
             journal.write(tx, at=now, by="file", did="campaign_changed", programme=edit.name, reason=said)

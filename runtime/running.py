@@ -26,7 +26,6 @@ from runtime.loading import load, open_app
 from runtime.logs import log
 from runtime.parts import ORDER, Part, Run, run_parts, stop_on_signals
 from runtime.requests import handlers
-from store import versions
 from store.tx import Tx
 
 __all__ = ["asterisk", "chosen_parts", "load", "managed_nodes", "run_system"]
@@ -158,7 +157,7 @@ def _keep_versions(tx: Tx, *, app: App) -> None:
     """What calls may be made with from here is kept for complaints, whichever process plans them."""
     for name, programme in app.installation.programmes.items():
         content = app.installation.files[name]
-        versions.keep(tx, version=programme.version, programme=name, content=content, now=app.now())
+        reload.keep_version(tx, programme=programme, content=content, now=app.now())
 
 
 async def run_system(installation: Installation, parts: Sequence[Part]) -> None:

@@ -278,7 +278,7 @@ class Table:
         known = self._fetch(f"trim({column.name}) <> ''").astype(bool)
         codes = np.where(known, np.arange(1, self.rows + 1, dtype="u4"), np.uint32(0))
         found = self.connection.cursor().execute(f"SELECT {column.name} FROM {self.cells}")
-        return codes, (str(column.cell(text.strip() or "-")) for (text,) in _streamed(found))
+        return codes, (str(column.cell(text.strip() or "x")) for (text,) in _streamed(found))
 
 
 def _streamed(found: Any) -> Iterator[tuple[Any, ...]]:

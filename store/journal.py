@@ -11,7 +11,9 @@ from store.schema import journal
 from store.times import moment, us
 from store.tx import Tx
 
-Did = Literal["refused", "refusal_undone", "forgotten", "complaint", "campaign_changed", "packages_changed"]
+Did = Literal[
+    "refused", "refusal_undone", "forgotten", "complaint", "campaign_changed", "packages_changed", "rule_waived"
+]  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -96,7 +96,7 @@ def test_a_column_that_is_not_there_is_unknown() -> None:
 
 @pytest.mark.parametrize(
     ("kind", "cells"),
-    [("dnc", {}), ("exclusions", {"reason": ""}), ("exclusions", {})],
+    [("dnc", {}), ("exclusions", {})],
 )
 def test_what_a_list_needs_must_stand_there(kind: str, cells: dict[str, str]) -> None:
     with pytest.raises(BadRow, match="is empty"):
@@ -111,7 +111,32 @@ def test_a_row_has_as_many_cells_as_the_header() -> None:
     assert row == {"number": "+84901234567", "channel": "sms"}
 
 
-@pytest.mark.parametrize("cell", ["no", "No", "0", "KHÔNG", "false"])
+def test_who_is_on_the_exclusion_list_without_a_reason_is_excluded() -> None:
+    """O3, R15: a forgotten reason makes nobody callable; it is told as changed."""
+    told: list[str] = []
+    row = row_of_cells("exclusions", ["number", "reason"], ["0901234567", ""], told)
+    assert row == {"number": "+84901234567", "reason": "no reason given"}
+    assert told[0].endswith(": taken as no reason given")
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "no",
+        "No",
+        "0",
+        "KHÔNG",
+        "false",
+        "Không đồng ý",
+        "chưa đồng ý",
+        "TỪ CHỐI",
+        "đã hủy",
+        "n/a",
+        "-",
+        "?",
+        "K",
+    ],
+)
 def test_a_plain_no_is_no_evidence_of_consent(cell: str) -> None:
     """R3: silence is not consent, and a no even less; the row is refused, so nobody is called on it."""
     with pytest.raises(BadRow, match="is no evidence of consent"):

@@ -154,3 +154,30 @@ def test_a_name_that_is_not_granted_is_found_where_loading_knew_no_grants() -> N
     assert [(finding.rule, finding.key, finding.stops) for finding in findings] == [
         ("R10", "caller_id", True)
     ]
+
+
+@pytest.mark.parametrize("class_", ["care", "transactional", "public_notice"])
+def test_a_programme_with_offers_is_advertising_whatever_its_file_calls_it(class_: str) -> None:
+    """R1: one word in a file must not take a campaign out of R2, R3, R6, R7 and R8."""
+    text = TEXT.replace("class: advertising", f"class: {class_}", 1)
+    if class_ == "public_notice":
+        signed = "signed_off: {by: A, on: 2026-10-01, reference: B}"
+        text = text.replace("class: public_notice", f"class: public_notice\n{signed}", 1)
+    findings = _findings(text)
+    assert not may_start(findings)
+    assert (class_, "R1", "class") in {(class_, finding.rule, finding.key) for finding in findings}
+
+
+def test_care_has_no_words_of_offer() -> None:
+    """R1: a reminder that offers something is advertising, with or without marks."""
+    file = ROOT / "campaigns" / "bill-due.yaml"
+    text = file.read_text(encoding="utf-8")
+    programme = parse_campaign(text, file.name, _catalogue(), _config())
+    assert isinstance(programme, Programme)
+    assert may_start(lint(programme, text, file.name, _catalogue(), _config(), TODAY))
+    for words in ("Ưu đãi giảm giá", "uu dai"):
+        offering = text.replace("    text: >-\n      ", f"    text: >-\n      {words} ", 1)
+        programme = parse_campaign(offering, file.name, _catalogue(), _config())
+        assert isinstance(programme, Programme), programme
+        found = lint(programme, offering, file.name, _catalogue(), _config(), TODAY)
+        assert [finding.rule for finding in found if finding.stops] == ["R1"]
