@@ -145,6 +145,8 @@ class Table:
             if kind == "INVALID ENCODING":
                 yield line, None, [text[:200]], NOT_UTF8, False
                 continue
+            if not text:  # wrong quotes: the engine does not show the line
+                raise NotPlain(f"line {line} is not shown")
             cells = [text[:200]]
             try:
                 cells = cells_of(text, self.delimiter)

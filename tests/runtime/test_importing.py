@@ -8,7 +8,7 @@ from typing import Any
 import duckdb
 import pytest
 import xlsxwriter
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from runtime.imports import BadFile, Report, RowsBeside, gathered, opened, rows_of
@@ -216,6 +216,7 @@ CELLS: Sequence[str] = (
     numbers=st.lists(st.sampled_from(CELLS[2:8]), min_size=12, max_size=12),
     end=st.sampled_from(["", "\n", "\r\n", "\n\n"]),
 )
+@example(rows=[['"a"x', '"a"x', ""]], numbers=["0901234567"] * 12, end="")
 def test_the_engine_and_the_plain_reader_say_the_same(
     rows: list[list[str]], numbers: list[str], end: str, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

@@ -124,6 +124,9 @@ class World:
         return await REQUESTS[name](self.app, **fields)
 
     def says(self, bind: str = "smsc1") -> dict[str, Any]:
+        """What the gateway says of a bind; before it has begun, that it is not bound."""
+        if "sms" not in self.app.says:
+            return {"bound": False, "per_second": float("inf")}
         said: dict[str, Any] = self.app.says["sms"]()[bind]
         return said
 
