@@ -8,9 +8,14 @@ import re
 from core.messages import plain, without_marks
 
 #: After folding: no marks, small letters, single spaces. What stands alone in the text, or begins it.
-WORDS = ("tc", "tu choi", "huy qc", "tu choi qc", "tc qc", "stop")
+WORDS = (
+    "tc", "t c", "tu choi", "huy qc", "tu choi qc", "tc qc", "tcqc", "stop", "huy quang cao", "toi tu choi",
+    "khong nhan quang cao", "khong nhan qc",
+)  # fmt: skip
 
-_SPACES = re.compile(r"[\s.,;:!?'\"-]+")
+_SPACES = re.compile(r"[\s.,;:!?'\"()\[\]-]+")
+#: What people copy from "soan TC gui 8989", and what they add to be polite.
+_AROUND = re.compile(r"^(?:soan )?(.*?)(?: gui)?(?: [0-9]{3,5})?(?: nhe| nha| a)?$")
 
 
 #: The whole text, nothing beside it.
@@ -30,4 +35,5 @@ def is_help(text: str) -> bool:
 def is_refusal(text: str) -> bool:
     """Whether a subscriber's SMS refuses advertising. Doubt about a longer text is not a refusal."""
     said = folded(text)
-    return said in (*WORDS, "t c") or any(said.startswith(f"{word} ") for word in WORDS if len(word) > 2)
+    bare = _AROUND.sub(r"\1", said)
+    return bare in WORDS or any(said.startswith(f"{word} ") for word in WORDS if len(word) > 3)
