@@ -17,13 +17,14 @@ from core.config import Bind
 from runtime.app import App
 from runtime.logs import log
 from runtime.measures import Measure
+from smpp import codec
 from smpp.binds import keep_bound
 from smpp.drain import Drain
 from smpp.errors import BindRefused, LinkError
 from smpp.flow import Flow
 from smpp.incoming import join_incomplete, take_incoming
 from smpp.link import BindAs, Link, Timers, tls_context
-from smpp.pdu import DataSm, DeliverSm
+from smpp.pdu import DataSm, DeliverSm, InvalidField, ProtocolError
 from smpp.routes import routes, untaken
 from smpp.session import Session, connect
 from smpp.statuses import Verdict
@@ -109,7 +110,15 @@ class Gateway:
 
     async def keep(self) -> None:
         """Bind, again and again, until cancelled."""
-        link = link_of(self.app, self.bind)
+        try:
+            link = link_of(self.app, self.bind)
+            codec.encode(
+                link.bind_request(), 1
+            )  # a password of nine characters is found here, not at each try
+        except (OSError, ValueError, ProtocolError, InvalidField) as error:
+            self._why_down = f"config.yaml: smsc {self.bind.name}: {error}"
+            self._alarms.put_nowait(f"SMSC {self.bind.name} cannot be bound as config.yaml says: {error}")
+            return  # the other binds carry on
 
         async def deliver(pdu: DeliverSm | DataSm) -> int:
             return await take_incoming(self.app, self.bind.name, pdu, self._received)

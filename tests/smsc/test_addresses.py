@@ -4,13 +4,14 @@ import asyncio
 import socket
 import ssl
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import tests.smpp.test_tls
 from simulator.smsc import Smsc
 from store.database import open_store
-from tests.smsc.world import World, app_in, bind, config, gateway, new
+from tests.smsc.world import PASSWORD, World, app_in, bind, config, gateway, new
 
 CERTIFICATES = tests.smpp.test_tls.HERE
 
@@ -89,3 +90,26 @@ async def test_tls_checks_the_name_against_the_own_authority(
                 assert "certificate verify failed" in said["smsc:smsc1"]
                 assert (await running.log())["thanks:1"]["state"] == "due"
         assert bool(smsc.record.lines and running.submits()) == well
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"tls": True, "ca": "nosuch.pem"}, {"password": "nine-signs"}, {"system_id": "máy"}]
+)
+async def test_a_bind_that_cannot_be_made_is_an_alarm_and_the_other_carries_on(
+    tmp_path: Path, wrong: dict[str, Any]
+) -> None:
+    """Issue 4, 1: several binds; what is wrong with one is told by its name."""
+    async with (
+        Smsc(record=tmp_path / "smsc.jsonl", password=PASSWORD) as smsc,
+        open_store("sqlite:///mai.db", tmp_path) as store,
+    ):
+        binds = bind(smsc, name="bad", **wrong), bind(smsc, name="smsc1")
+        running = World(app_in(store, config(*binds), tmp_path), smsc)
+        async with gateway(running.app):
+            await running.send(new("thanks:1"))
+            await running.settled("thanks:1")
+            assert (
+                "cannot be bound as config.yaml says"
+                in (await running.alarms(lambda a: "smsc:bad" in a))["smsc:bad"]
+            )
+            assert not running.says("bad")["bound"]
