@@ -19,7 +19,12 @@ Ended = Callable[[Coroutine[Any, Any, int]], None]
 
 def add_commands(app: typer.Typer, ended: Ended) -> None:
     """Add every command of this file to the program; `ended` runs one and leaves with its exit status."""
+    _of_programmes(app, ended)
+    _of_one_number(app, ended)
+    _of_the_store(app, ended)
 
+
+def _of_programmes(app: typer.Typer, ended: Ended) -> None:
     @app.command(context_settings={"ignore_unknown_options": True})
     def trigger(
         kind: Annotated[str, typer.Argument(help="renewal, bill_due, low_balance or topup.")],
@@ -49,6 +54,8 @@ def add_commands(app: typer.Typer, ended: Ended) -> None:
         """
         ended(_calendar(config, programme, json=json))
 
+
+def _of_one_number(app: typer.Typer, ended: Ended) -> None:
     @app.command()
     def complaint(
         number: Number,
@@ -73,6 +80,8 @@ def add_commands(app: typer.Typer, ended: Ended) -> None:
         """
         ended(_forget(config, number, json=json))
 
+
+def _of_the_store(app: typer.Typer, ended: Ended) -> None:
     @app.command()
     def backup(
         file: Annotated[Path, typer.Argument(help="A new file; it holds subscribers' data.")],
