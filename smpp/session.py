@@ -1,4 +1,4 @@
-"""How does one bind to an SMSC live: bind, window, answers, keep-alive, unbind, end?
+"""How does one bind to an SMSC live: bind, messages, answers, unbind, end?
 
     async with connect(link, on_deliver) as session:
         result = await session.submit(SubmitSm(...))
@@ -18,12 +18,14 @@ from functools import partial
 from typing import Final, cast
 
 from smpp import codec, pdu, statuses
+from smpp.alive import Alive
 from smpp.codec import Frame, Framer
 from smpp.errors import BindRefused, LinkError, LinkLost, NotConnected, NotWritten, Rejected
 from smpp.inbound import InboundResp, Inbox, OnDeliver
 from smpp.link import BindAs, Link
 from smpp.outgoing import Outgoing
 from smpp.pdu import Body, DataSm, DeliverSm, Pdu, ProtocolError, SubmitSm
+from smpp.questions import Questions
 from smpp.statuses import Verdict
 from smpp.window import Answer, OnEnd, SubmitResult, Window, settle, submit_result
 
@@ -82,10 +84,9 @@ class Session(asyncio.Protocol):
         self._closed: asyncio.Future[LinkLost] = self._loop.create_future()
         self._framer = Framer(link.longest_pdu)
         self._sequences = pdu.sequences()
-        self._requests: dict[int, tuple[int, asyncio.Future[Pdu]]] = {}  # binds, unbinds, queries
-        self._alive: asyncio.TimerHandle | None = None
+        self._questions = Questions(self._verdict)
+        self._alive = Alive(link.timers, self._enquire, self._lose)
         self._last_resort: asyncio.TimerHandle | None = None
-        self._heard = self._loop.time()
         self._reason = ""
         self._unbound_by_smsc = False
 
@@ -199,8 +200,7 @@ class Session(asyncio.Protocol):
             answer.set_exception(LinkLost(self._reason or "the link is ending"))
             return answer
         sequence = next(self._sequences)
-        self._requests[sequence] = (body.command | pdu.RESPONSE, answer)
-        answer.add_done_callback(lambda _: self._requests.pop(sequence, None))
+        self._questions.add(sequence, body, answer)
         self._outgoing.write(codec.encode(body, sequence))
         return answer
 
@@ -223,7 +223,7 @@ class Session(asyncio.Protocol):
     # --- what comes in ------------------------------------------------------------------------------------
 
     def data_received(self, data: bytes) -> None:
-        self._heard = self._loop.time()
+        self._alive.heard = self._loop.time()
         try:
             for command, status, sequence, octets in self._framer.cut(data):
                 if command == _SUBMIT_RESP:  # also when the link ends: what is answered is no unknown
@@ -253,35 +253,18 @@ class Session(asyncio.Protocol):
 
     def _on_response(self, frame: Frame) -> None:
         """A response that is not submit_sm_resp, or a generic_nack to anything of ours."""
-        nack = frame.command == pdu.GENERIC_NACK
-        if nack and self._window.knows(frame.sequence):
+        if frame.command == pdu.GENERIC_NACK and self._window.knows(frame.sequence):
             self._answered(frame.sequence, frame.status or statuses.UNKNOWN_ERROR, "")
-            return
-        if frame.command == pdu.EnquireLinkResp.command:
-            self._on_alive()
-            return
-        expected, answer = self._requests.get(frame.sequence, (0, None))
-        if answer is None or answer.done() or not (nack or frame.command == expected):
-            said = statuses.name_of(frame.status)
-            log.warning("stray %#010x, sequence %d, %s", frame.command, frame.sequence, said)
-            return
-        if nack:
-            status = frame.status or statuses.UNKNOWN_ERROR
-            answer.set_exception(Rejected(status, self._verdict(status)))
-            return
-        try:
-            answer.set_result(Pdu(frame.sequence, frame.status, codec.decode_body(frame)))
-        except ProtocolError as error:
-            answer.set_exception(LinkLost(str(error)))
-            return
-        if self.state is State.BINDING and frame.status == statuses.OK:
+        elif frame.command == pdu.EnquireLinkResp.command:
+            self._alive.answered()
+        elif self._questions.answered(frame) and self.state is State.BINDING and frame.status == statuses.OK:
             self._on_bound()  # here and now: messages may follow in the same read
 
     def _on_bound(self) -> None:
         self.state = State.BOUND
         if self.link.bind is not BindAs.RECEIVER:
             self._window.open()
-        self._alive = self._loop.call_later(self.link.timers.enquire_s, self._watch)
+        self._alive.begin()
 
     def _on_request(self, frame: Frame) -> None:
         if frame.command == pdu.EnquireLink.command:
@@ -309,28 +292,8 @@ class Session(asyncio.Protocol):
         elif not isinstance(body, pdu.AlertNotification | pdu.Outbind):  # these two want no answer
             self._say(pdu.GenericNack(), frame.sequence, statuses.INVALID_COMMAND)
 
-    # --- is the peer alive? -------------------------------------------------------------------------------
-
-    def _watch(self) -> None:
-        """After a silence the peer is asked whether it lives."""
-        left = self._heard + self.link.timers.enquire_s - self._loop.time()
-        if left > 0:
-            self._alive = self._loop.call_later(left, self._watch)
-            return
+    def _enquire(self) -> None:
         self._say(pdu.EnquireLink(), next(self._sequences))
-        asked = self._loop.time()
-        self._alive = self._loop.call_later(self.link.timers.enquire_answer_s, self._judge, asked)
-
-    def _on_alive(self) -> None:
-        if self._alive:
-            self._alive.cancel()
-            self._watch()
-
-    def _judge(self, asked: float) -> None:
-        if self._heard > asked:
-            self._watch()
-        else:
-            self._lose("the SMSC is silent: no answer to enquire_link")
 
     def pause_writing(self) -> None:
         self._outgoing.pause()
@@ -389,11 +352,9 @@ class Session(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self.state = State.CLOSED
         self._reason = self._reason or (f"the connection broke: {exc}" if exc else "the SMSC closed")
-        for timer in (self._alive, self._last_resort):
-            if timer:
-                timer.cancel()
+        self._alive.end()
+        if self._last_resort:
+            self._last_resort.cancel()
         self._window.lost(self._reason)
-        for _, answer in list(self._requests.values()):
-            if not answer.done():
-                answer.set_exception(LinkLost(self._reason))
+        self._questions.lost(self._reason)
         self._closed.set_result(LinkLost(self._reason))
