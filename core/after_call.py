@@ -218,21 +218,40 @@ def _retry(
     return moment, ended.pass_no + 1 if retry.after_first_pass else ended.pass_no
 
 
+def from_the_house(
+    key: str,
+    kind: str,
+    number: str,
+    sender: str,
+    text: str,
+    now: datetime,
+    *,
+    policy: Policy = "once",
+    programme: str | None = None,
+    valid_until: datetime | None = None,
+) -> NewMessage:
+    """A transactional message that the house writes by itself, due at once; `text` is finished."""
+    return NewMessage(
+        key=key,
+        programme=programme,
+        class_="transactional",
+        kind=kind,
+        policy=policy,
+        number=number,
+        sender=sender,
+        text=text,
+        due_at=now,
+        valid_until=valid_until,
+    )
+
+
 def refusal_confirmed(
     number: str, ref: str, texts: Texts, now: datetime, programme: str | None = None
 ) -> NewMessage:
     """R6: a refusal is confirmed at once, one time, without advertising. `ref`: the call or message of it."""
-    return NewMessage(
-        key=f"refusal:{ref}",
-        programme=programme,
-        class_="transactional",
-        kind="refusal_confirmed",
-        policy="once",
-        number=number,
-        sender=texts.refusal_sender,
-        text=finished(texts.refusal_confirmed, "transactional", texts),
-        due_at=now,
-        valid_until=None,
+    text = finished(texts.refusal_confirmed, "transactional", texts)
+    return from_the_house(
+        f"refusal:{ref}", "refusal_confirmed", number, texts.refusal_sender, text, now, programme=programme
     )
 
 

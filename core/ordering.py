@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from core.after_call import EndedRegistration, NewMessage
+from core.after_call import EndedRegistration, NewMessage, Policy, from_the_house
 from core.config import Texts
 from core.messages import finished
 from core.offering import sold
@@ -69,15 +69,5 @@ def answered(
 
 
 def _told(key: str, kind: str, number: str, sender: str, text: str, now: datetime) -> NewMessage:
-    return NewMessage(
-        key=key,
-        programme=None,
-        class_="transactional",
-        kind=kind,
-        policy="once" if kind == "help" else "at_least_once",
-        number=number,
-        sender=sender,
-        text=text,
-        due_at=now,
-        valid_until=None,
-    )
+    policy: Policy = "once" if kind == "help" else "at_least_once"
+    return from_the_house(key, kind, number, sender, text, now, policy=policy)

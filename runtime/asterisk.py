@@ -19,6 +19,7 @@ from typing import Literal
 import aiohttp
 
 from core.config import Config, Node
+from runtime import processes
 from runtime.asterisk_files import Installed, digest, render, write
 from runtime.logs import log
 
@@ -292,12 +293,9 @@ async def _ended(pid: int) -> None:
         descriptor = os.pidfd_open(pid)
     except ProcessLookupError:
         return
-    loop, over = asyncio.get_running_loop(), asyncio.Event()
-    loop.add_reader(descriptor, over.set)
     try:
-        await over.wait()
+        await processes.ended(descriptor)
     finally:
-        loop.remove_reader(descriptor)
         os.close(descriptor)
 
 

@@ -16,6 +16,7 @@ from contextlib import asynccontextmanager, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
+from runtime import processes
 from runtime.failed import CommandFailed
 
 __all__ = ["SOCKET", "CommandFailed", "Handler", "NobodyRuns", "ask", "ask_to_stop", "listening"]
@@ -176,7 +177,7 @@ async def ask_to_stop(folder: Path, *, timeout_s: float = 180) -> None:
         try:
             async with asyncio.timeout(timeout_s):
                 await _asked(reader, writer, {"do": "stop"})
-                await _readable(peer)
+                await processes.ended(peer)
         except TimeoutError:
             raise CommandFailed(f"the running system did not stop within {timeout_s:g} s") from None
         finally:
@@ -188,13 +189,3 @@ def _process_of(connection: socket.socket) -> int:
     size = struct.calcsize("3i")
     pid: int = struct.unpack("3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size))[0]
     return pid
-
-
-async def _readable(descriptor: int) -> None:
-    """Returns when a pidfd says that its process has ended."""
-    loop, over = asyncio.get_running_loop(), asyncio.Event()
-    loop.add_reader(descriptor, over.set)
-    try:
-        await over.wait()
-    finally:
-        loop.remove_reader(descriptor)

@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
-from core.after_call import NewMessage
+from core.after_call import from_the_house
 from core.messages import plain
 from core.numbers import BadNumber, subscriber_number
 from core.rules_of_law import granted
@@ -34,18 +34,7 @@ async def send_test(app: App, *, number: str, text: str, sender: str | None = No
     if not seen.allowed:
         raise CommandFailed(f"sender: {seen.reason}")
     key = f"test:{uuid4().hex}"
-    new = NewMessage(
-        key=key,
-        programme=None,
-        class_="transactional",
-        kind="test",
-        policy="once",
-        number=whom,
-        sender=chosen,
-        text=words,
-        due_at=now,
-        valid_until=None,
-    )
+    new = from_the_house(key, "test", whom, chosen, words, now)
     await app.store.write(lambda tx: messages.add(tx, new, now=now))
     return {"id": messages.id_of(key), "number": whom}
 

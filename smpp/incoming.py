@@ -5,7 +5,7 @@ from collections import Counter
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from core.after_call import NewMessage, refusal_confirmed
+from core.after_call import NewMessage, from_the_house, refusal_confirmed
 from core.messages import finished
 from core.numbers import BadNumber, subscriber_number
 from core.ordering import Order, not_on_sale, order_of
@@ -153,18 +153,9 @@ def _refuse(tx: Tx, app: App, number: str, ref: str, now: datetime) -> None:
 def _help(app: App, number: str, now: datetime) -> NewMessage:
     """What can be asked; once a day, so that two machines never talk to each other for ever."""
     texts = app.config.texts
-    return NewMessage(
-        key=f"help:{number}:{now:%Y-%m-%d}",
-        programme=None,
-        class_="transactional",
-        kind="help",
-        policy="once",
-        number=number,
-        sender=texts.refusal_sender,
-        text=finished(texts.help, "transactional", texts),
-        due_at=now,
-        valid_until=now + timedelta(hours=1),
-    )
+    key, text = f"help:{number}:{now:%Y-%m-%d}", finished(texts.help, "transactional", texts)
+    until = now + timedelta(hours=1)
+    return from_the_house(key, "help", number, texts.refusal_sender, text, now, valid_until=until)
 
 
 def join_incomplete(tx: Tx, *, app: App, now: datetime) -> int:

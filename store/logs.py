@@ -7,7 +7,7 @@ Each function streams rows as dicts with exactly the keys of `--json`; it is use
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from itertools import islice
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 from sqlalchemy import Row, Select, select
 
@@ -24,16 +24,18 @@ Entry = dict[str, Any]
 _AT_ONCE = 500
 
 
-def triggers(
-    tx: Tx,
-    *,
-    number: str | None = None,
-    since: datetime | None = None,
-    until: datetime | None = None,
-    programme: str | None = None,
-) -> Iterator[Entry]:
+class Which(TypedDict, total=False):
+    """Which rows of a log: what is left out or None does not matter. Times are aware."""
+
+    number: str | None
+    since: datetime | None
+    until: datetime | None
+    programme: str | None
+
+
+def triggers(tx: Tx, **which: Unpack[Which]) -> Iterator[Entry]:
     """Events received in [since, until), in that order."""
-    chosen = _chosen(triggers_table, "received_at", number, since, until, programme)
+    chosen = _chosen(triggers_table, "received_at", which)
     for row in _stream(tx, chosen):
         yield {
             "id": row.id,
@@ -49,16 +51,9 @@ def triggers(
         }
 
 
-def calls(
-    tx: Tx,
-    *,
-    number: str | None = None,
-    since: datetime | None = None,
-    until: datetime | None = None,
-    programme: str | None = None,
-) -> Iterator[Entry]:
+def calls(tx: Tx, **which: Unpack[Which]) -> Iterator[Entry]:
     """Attempts and incoming calls begun in [since, until), in that order."""
-    chosen = _chosen(calls_table, "started_at", number, since, until, programme)
+    chosen = _chosen(calls_table, "started_at", which)
     plain = ("id", "contact", "trigger", "programme", "unit", "number", "outcome", "text", "prompt_version")
     for row in _stream(tx, chosen):
         yield {name: row._mapping[name] for name in plain} | {
@@ -76,16 +71,9 @@ def calls(
         }
 
 
-def sms(
-    tx: Tx,
-    *,
-    number: str | None = None,
-    since: datetime | None = None,
-    until: datetime | None = None,
-    programme: str | None = None,
-) -> Iterator[Entry]:
+def sms(tx: Tx, **which: Unpack[Which]) -> Iterator[Entry]:
     """Messages written in [since, until), in that order; `message_ids` are the SMSC's, part by part."""
-    chosen = _chosen(messages_table, "at", number, since, until, programme)
+    chosen = _chosen(messages_table, "at", which)
     plain = ("id", "programme", "class", "kind", "number", "sender", "text", "parts", "state", "reason")
     rows = _stream(tx, chosen)
     while some := list(islice(rows, _AT_ONCE)):
@@ -111,34 +99,20 @@ def _smsc_ids(tx: Tx, messages: list[str]) -> dict[str, list[str]]:
     return found
 
 
-def registrations(
-    tx: Tx,
-    *,
-    number: str | None = None,
-    since: datetime | None = None,
-    until: datetime | None = None,
-    programme: str | None = None,
-) -> Iterator[Entry]:
+def registrations(tx: Tx, **which: Unpack[Which]) -> Iterator[Entry]:
     """Registrations decided in [since, until), in that order."""
-    chosen = _chosen(registrations_table, "at", number, since, until, programme)
+    chosen = _chosen(registrations_table, "at", which)
     plain = ("id", "number", "package", "state", "reference", "reason")
     for row in _stream(tx, chosen):  # ordered by SMS: of no programme
         own = {"programme": row.programme or None, "at": iso(row.at)}
         yield {name: row._mapping[name] for name in plain} | own
 
 
-def received(
-    tx: Tx,
-    *,
-    number: str | None = None,
-    since: datetime | None = None,
-    until: datetime | None = None,
-    programme: str | None = None,
-) -> Iterator[Entry]:
+def received(tx: Tx, **which: Unpack[Which]) -> Iterator[Entry]:
     """SMS from subscribers in [since, until), in that order; `state` done: it was acted on. None is of a programme."""
-    if programme is not None:
+    if which.get("programme") is not None:
         return
-    chosen = _chosen(received_table, "at", number, since, until, None).where(received_table.c.kind == "mo")
+    chosen = _chosen(received_table, "at", which).where(received_table.c.kind == "mo")
     plain = ("id", "number", "to", "text", "bind", "state")
     for row in _stream(tx, chosen):
         yield {name: row._mapping[name] for name in plain} | {"at": iso(row.at)}
@@ -154,26 +128,18 @@ KINDS: dict[str, Callable[..., Iterator[Entry]]] = {
 }
 
 
-def _chosen(
-    table: Any,
-    time: str,
-    number: str | None,
-    since: datetime | None,
-    until: datetime | None,
-    programme: str | None,
-) -> Select[Any]:
+def _chosen(table: Any, time: str, which: Which) -> Select[Any]:
     columns = [column.label("keys_") if column.name == "keys" else column for column in table.c]
-    first = (
-        [table.c.after.is_not(None)] if table is messages_table else []
-    )  # SMS1 before the SMS2 that waits for it
+    # SMS1 before the SMS2 that waits for it
+    first = [table.c.after.is_not(None)] if table is messages_table else []
     chosen = select(*columns).order_by(table.c[time], *first, table.c.id)
-    if number is not None:
+    if (number := which.get("number")) is not None:
         chosen = chosen.where(table.c.number == number)
-    if since is not None:
+    if (since := which.get("since")) is not None:
         chosen = chosen.where(table.c[time] >= us(since))
-    if until is not None:
+    if (until := which.get("until")) is not None:
         chosen = chosen.where(table.c[time] < us(until))
-    if programme is not None:
+    if (programme := which.get("programme")) is not None:
         chosen = chosen.where(table.c.programme == programme)
     return chosen
 
