@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import flows
-from ari_app.call import CallReport
+from ari_app.dialling import CallReport
 from ari_app.ending import end_call
 from ari_app.phone import Attempt, Phone
 from ari_app.until_stored import until_stored
@@ -126,6 +126,9 @@ async def _dial_and_talk(app: App, phone: Phone, claimed: Claimed, course: Cours
             course.outcome, course.reason = Outcome.UNKNOWN, "the system was stopped during the call"
             try:
                 await call.dial()
+                if claimed.programme.campaign.answering_machine.detect:
+                    heard = await call.expect_person()
+                    logger.info("a person answered", call=course.attempt.id, heard=heard)
                 course.outcome, course.reason = await flows.run(script, call, claimed.speech), ""
             except CallEnded as ended:  # busy, no answer, hung up: the call knows which
                 course.outcome, course.reason = ended.outcome, str(ended)

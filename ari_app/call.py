@@ -11,13 +11,14 @@ first. Nothing waits without a deadline: ARI reports a playback that fails in no
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import NoReturn, Protocol
+from typing import NoReturn
 
 from ari_app.ari import Ari, AriAway, AriError, Event, Events
 from ari_app.causes import Ending, outcome_of
+from ari_app.dialling import CallReport, Dialling, Journal
+from ari_app.machine import LISTEN, LONGEST_S, Heard, heard_in
 from core.outcomes import Outcome
 from core.phone import CallEnded, Decision
 from core.script import KEYS
@@ -27,50 +28,6 @@ from core.speech import Line
 _MARGIN_S = 5.0
 #: Bytes of PCM16 at 8 kHz for one second.
 _BYTES_A_SECOND = {".wav": 16000, ".sln": 16000, ".alaw": 8000, ".ulaw": 8000}
-
-
-class Journal(Protocol):
-    """Commits what happens on the line; each method returns when it is durable."""
-
-    async def rang(self, at: datetime) -> None:
-        """180 or 183 was seen."""
-
-    async def up(self, at: datetime) -> None:
-        """The call was answered."""
-
-    async def decide(self, decision: Decision) -> None:
-        """A key with a consequence was pressed."""
-
-
-@dataclass(frozen=True)
-class Dialling:
-    """What is dialled: `endpoint` as Asterisk writes it, the caller id shown, the limits."""
-
-    channel: str
-    endpoint: str
-    caller_id: str
-    ring: timedelta
-    talk_limit: timedelta
-    subscriber: str
-    offer_text: str = ""
-
-
-@dataclass
-class CallReport:
-    """What happened, for the log of calls (O16)."""
-
-    keys: list[tuple[str, datetime]] = field(default_factory=list)
-    spoken: list[str] = field(default_factory=list)
-    cause: int | None = None
-    sip_code: int | None = None
-    rang_at: datetime | None = None
-    answered_at: datetime | None = None
-    ended_at: datetime | None = None
-
-    @property
-    def text(self) -> str:
-        """What was really spoken: the lines whose prompt began."""
-        return "\n".join(self.spoken)
 
 
 class AriCall:
@@ -149,6 +106,26 @@ class AriCall:
             self.decision = decision
             if self._over is not None:
                 self._over = CallEnded(decision.outcome, str(self._over))
+
+    async def expect_person(self) -> str:
+        """Let Asterisk listen who answered (ari_app/machine.py); returns what it heard of a person.
+
+        Raises CallEnded: machine. Doubt is a person, a key pressed is one too; but such a key answers nothing
+        yet, since nothing was said.
+        """
+        self._raise_if_over()
+        await self._ask("POST", "continue", params=LISTEN)
+        heard, until = None, _now() + LONGEST_S + self._margin_s
+        while heard is None:
+            event = await self._event(until)
+            if event is None:
+                await self._abandon("Asterisk listened who answered and did not come back")
+            heard = await self._heard(event) if event.get("reconciled") else heard_in(event)
+        if heard.machine and not self._kept:
+            await self.hang_up()
+            self._end(Outcome.MACHINE, f"an answering machine: {heard.cause}")
+        self._kept.clear()
+        return heard.cause
 
     async def hand_over(self, context: str) -> None:
         """Send the call into a dialplan context; raises CallEnded(TRANSFERRED)."""
@@ -273,6 +250,19 @@ class AriCall:
         except AriAway as error:
             self._end(Outcome.UNKNOWN, str(error))
         return {"type": "ChannelStateChange", "channel": channel, "reconciled": True}
+
+    async def _heard(self, reconciled: Event) -> Heard | None:
+        """What was heard while events were lost; None: Asterisk still listens."""
+        said: list[str] = []
+        if reconciled["channel"]["dialplan"]["app_name"] != "Stasis":
+            return None
+        for name in ("AMDSTATUS", "AMDCAUSE"):
+            path = ("channels", self._dialling.channel, "variable")
+            try:
+                said.append((await self._ari.request("GET", *path, params={"variable": name}))["value"])
+            except (AriError, AriAway):
+                return None
+        return Heard(*said) if said[0] else None
 
     def _destroyed(self, event: Event) -> NoReturn:
         """The channel is gone. Before the answer the table says what it was; after it, who ended it."""

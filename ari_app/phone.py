@@ -10,8 +10,10 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from ari_app import machine
 from ari_app.ari import Ari, AriAway, AriError, Events
-from ari_app.call import AriCall, Dialling, Journal
+from ari_app.call import AriCall
+from ari_app.dialling import Dialling, Journal
 from core.config import Config, Trunk
 from core.numbers import national
 
@@ -178,8 +180,10 @@ class Phone:
 
 
 def _held(dialplan: Mapping[str, Any], app: str) -> bool:
-    """Whether a channel is in our application now. One that was handed over stays among the application's
-    `channel_ids`, for we created it, but runs the agents' dialplan."""
+    """Whether a channel is in our application now, or will be once it is known who answered. One that was handed
+    over stays among the application's `channel_ids`, for we created it, but runs the agents' dialplan."""
+    if dialplan.get("context") == machine.CONTEXT:
+        return True
     return dialplan.get("app_name") == "Stasis" and str(dialplan.get("app_data")).split(",")[0] == app
 
 

@@ -117,6 +117,15 @@ class Follow(Written):
     retry: Retry | None = None
 
 
+class AnsweringMachine(Written):
+    """Whether Asterisk listens for a machine before the script begins; off, a machine is spoken to as people are.
+
+    It costs a person who answers 1 to 2 s of silence, and takes some people for machines and hangs up on them.
+    """
+
+    detect: bool = False
+
+
 class Waiver(Written):
     """A named person lets a text stand that breaks a rule of texts; it is logged (R11)."""
 
@@ -151,5 +160,6 @@ class Campaign(Written):
     script: Script
     messages: dict[str, Message] = Field(default={})
     after: dict[Outcome, Follow] = Field(default={})
+    answering_machine: AnsweringMachine = AnsweringMachine()
     per_subscriber: Literal["each_event", "once"] = "each_event"  #: B3: one call per subscriber for a list
     talk_limit: Duration = Field(default=duration("5m"), validate_default=True)  #: TIMEOUT(absolute)

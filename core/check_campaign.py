@@ -289,6 +289,9 @@ def _after(check: Check) -> None:
             )
         if follow.sms is not None and outcome is Outcome.REFUSED:
             check.say((*path, "sms"), "nothing but its confirmation follows a refusal", "delete the line")
+        if outcome is Outcome.MACHINE and not campaign.answering_machine.detect:
+            right = "write answering_machine: {detect: true}, or delete the line"
+            check.say(path, "never comes: nobody listens for answering machines", right)
         if follow.retry is None:
             continue
         if outcome not in RETRIED:

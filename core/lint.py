@@ -298,6 +298,14 @@ def _refusal_told(look: _Look) -> Iterator[_Found]:
                 yield _Found((*path, "keys", name), key.say or "", "is not told to the listener", right)
 
 
+def _machines(look: _Look) -> Iterator[_Found]:
+    """What listening for answering machines costs the people who answer; it stops nothing."""
+    if look.campaign.answering_machine.detect:
+        wrong = "who answers hears nothing for 1 to 2 s, and a person taken for a machine is hung up on"
+        right = "look at `mai report`: `machine` should be rare where few have a voicemail"
+        yield _Found(("answering_machine", "detect"), "", wrong, right, stops=False)
+
+
 #: Every rule of texts, once.
 RULES: tuple[tuple[str, Callable[[_Look], Iterator[_Found]]], ...] = (
     ("R1", _signed_off),
@@ -310,4 +318,5 @@ RULES: tuple[tuple[str, Callable[[_Look], Iterator[_Found]]], ...] = (
     ("R11", _full_price),
     ("R12", _automatic),
     ("O21", _refusal_told),
+    ("AMD", _machines),
 )

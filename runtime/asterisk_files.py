@@ -29,7 +29,7 @@ ANSWERED = ("9090",)
 _PLAIN_NAME = "-A-Za-z0-9 .:/_"  # the hyphen first: FILTER takes a last one for half a range
 _TEMPLATES = (
     *("asterisk", "modules", "logger", "http", "ari", "manager", "rtp", "pjsip", "extensions"),
-    *("queues", "musiconhold", "cdr", "cel"),
+    *("amd", "queues", "musiconhold", "cdr", "cel"),
 )
 #: Files without which Asterisk complains at start, although their defaults are what we want.
 _EMPTY = (
@@ -54,7 +54,7 @@ codec_alaw codec_ulaw codec_a_mu codec_g722 codec_gsm codec_resample codec_opus_
 format_pcm format_wav format_sln format_gsm res_musiconhold
 bridge_simple bridge_native_rtp bridge_softmix bridge_holding
 pbx_config
-app_exec app_stack app_originate app_queue func_channel func_callerid func_strings func_timeout func_logic
+app_amd app_exec app_stack app_originate app_queue func_channel func_callerid func_strings func_timeout func_logic
 func_global func_groupcount res_speech res_agi
 res_stasis res_stasis_answer res_stasis_playback res_stasis_recording res_stasis_snoop res_stasis_device_state
 res_ari res_ari_model res_ari_applications res_ari_asterisk res_ari_channels res_ari_events

@@ -38,7 +38,9 @@ LAST_DIGIT = {
     "4": Subscriber("rejects", "rings, then 603", outcome="rejected"),
     "5": Subscriber("hangs up", "answers, hangs up in the middle of the prompt", outcome="hung_up"),
     "6": Subscriber("no circuit", "503, cause 34, never rang", outcome="failed"),
-    "7": Subscriber("voicemail", "greeting, beep, records; presses nothing", outcome="no_key"),
+    "7": Subscriber(
+        "voicemail", "greeting, beep, records; presses nothing; machine where AMD is on", outcome="no_key"
+    ),
     "8": Subscriber("unallocated", "404, never rang", outcome="invalid_number"),
     "9": Subscriber("listens", "answers, presses nothing, stays", outcome="no_key"),
 }
@@ -51,6 +53,7 @@ BEFORE_1 = {
     "4": Subscriber("answers late", "rings 5 s before answering, presses 1", key="1"),
     "5": Subscriber("last moment", "answers 1 s before the ring limit, presses 1", key="1"),
     "6": Subscriber("presses, hangs up", "presses 1 and hangs up within 100 ms", key="1"),
+    "7": Subscriber("says a lô", "says a lô as it answers, hears the prompt out, presses 1", key="1"),
 }
 
 
@@ -158,7 +161,7 @@ def _registration_sms(answer: PackageAnswer) -> tuple[Sms, ...]:
 
 def sample_numbers(count: int, prefix: str = "090") -> Iterator[str]:
     """`count` different national numbers (10 digits), going round all behaviours; at most 20,000 a prefix."""
-    tails = [f"0{v}1" for v in "0123456"] + [f"{p}01" for p in "6789"] + [f"{p}02" for p in "06789"]
+    tails = [f"0{v}1" for v in "01234567"] + [f"{p}01" for p in "6789"] + [f"{p}02" for p in "06789"]
     tails += [f"00{last}" for last in "03456789"]
     if count > len(tails) * 1000:
         raise ValueError(f"at most {len(tails) * 1000} sample numbers with one prefix")

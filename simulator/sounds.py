@@ -1,4 +1,4 @@
-"""What does one hear from a simulated subscriber? A greeting and a beep, made once, as PCM16 at 8 kHz."""
+"""What does one hear from a simulated subscriber? A greeting, a beep and "a lô?", made once, as PCM16 at 8 kHz."""
 
 import math
 import struct
@@ -7,8 +7,8 @@ from pathlib import Path
 
 
 def make_sounds(folder: Path) -> None:
-    """A greeting that an ear and an answering-machine detector take for speech, and a beep."""
-    if (folder / "beep.wav").exists():
+    """Speech to an ear and to an answering-machine detector: a voicemail's that goes on, a person's two syllables."""
+    if (folder / "alo.wav").exists():  # the last that is made
         return
     folder.mkdir(parents=True, exist_ok=True)
     rate = 8000
@@ -22,7 +22,11 @@ def make_sounds(folder: Path) -> None:
     def beep(i: int) -> float:
         return 0.0 if i < rate // 4 else math.sin(2 * math.pi * 1000 * i / rate)
 
-    for name, wave_of, seconds in (("greeting", syllables, 2.5), ("beep", beep, 0.75)):
+    for name, wave_of, seconds in (
+        ("greeting", syllables, 2.5),
+        ("beep", beep, 0.75),
+        ("alo", syllables, 0.7),
+    ):
         samples = [int(9000 * wave_of(i)) for i in range(int(rate * seconds))]
         with wave.open(str(folder / f"{name}.wav"), "wb") as out:
             out.setnchannels(1)

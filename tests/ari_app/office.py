@@ -12,8 +12,8 @@ from sqlalchemy import select
 
 from ari_app import planner
 from ari_app.attempt import Claimed, OtherTrunk, make_call
-from ari_app.call import CallReport, Journal
 from ari_app.claim import Claims, Place, claim
+from ari_app.dialling import CallReport, Journal
 from ari_app.phone import Attempt, LiveChannel, Phone
 from core.campaigns import Channel
 from core.config import Config
@@ -81,6 +81,7 @@ class Listener:
     gone_after_key: bool = False
     breaks: Exception | None = None  #: raised by the first prompt
     breaks_after_decision: Exception | None = None
+    machine: bool = False  #: an answering machine, for whoever listens first
     never: asyncio.Event | None = None  #: answered, and nothing more until this is set
 
 
@@ -154,6 +155,11 @@ class FakeLine(FakeCall):
         self._answered.set()
         if self._listener.never:
             await self._listener.never.wait()
+
+    async def expect_person(self) -> str:
+        if self._listener.machine:
+            raise CallEnded(Outcome.MACHINE, "an answering machine: MAXWORDS-7-6")
+        return "HUMAN-800-800"
 
     async def say(self, line: Line) -> None:
         if self._listener.breaks:

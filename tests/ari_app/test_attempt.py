@@ -81,6 +81,47 @@ async def test_an_answered_call_is_recorded_with_what_follows(
     assert refused == [AN] * (outcome is Outcome.REFUSED)
 
 
+@pytest.mark.parametrize(
+    ("after", "sms", "again"),
+    [({}, [], False), ({"sms": "missed"}, ["missed"], False), ({"retry": {"times": 1}}, [], True)],
+    ids=["nothing said", "an SMS", "a retry"],
+)
+async def test_a_machine_is_followed_by_what_the_campaign_says_and_by_nothing_else(
+    office: Office, after: dict[str, Any], sms: list[str], again: bool
+) -> None:
+    """DESIGN §5: outcome machine keeps the slot; no word is said to it."""
+    campaign = {"answering_machine": {"detect": True}} | ({"after": {"machine": after}} if after else {})
+    office.programmes(topup_programme(**campaign))
+    office.phone.listeners[AN] = Listener(machine=True)
+    await office.topup()
+    await office.call()
+    call, contact = await office.one("calls"), await office.one("contacts")
+    assert (call["outcome"], bool(call["keeps_slot"]), call["text"]) == ("machine", True, None)
+    assert call["reason"] == "machine: an answering machine: MAXWORDS-7-6"
+    assert contact["state"] == ("due" if again else "done")
+    assert [row["kind"] for row in await office.rows("messages")] == sms
+
+
+@pytest.mark.parametrize("detect", [True, False])
+async def test_a_person_hears_the_script_whether_or_not_machines_are_listened_for(
+    office: Office, detect: bool
+) -> None:
+    """Issue 5, point 7."""
+    office.programmes(topup_programme(answering_machine={"detect": detect}))
+    office.phone.listeners[AN] = Listener("1")
+    await office.topup()
+    await office.call()
+    assert (await office.one("calls"))["outcome"] == "accepted"
+
+
+async def test_without_detection_a_machine_is_spoken_to_as_people_are(office: Office) -> None:
+    """DESIGN §5: a voicemail without AMD is no_key."""
+    office.phone.listeners[AN] = Listener(machine=True)
+    await office.topup()
+    await office.call()
+    assert (await office.one("calls"))["outcome"] == "no_key"
+
+
 async def test_the_log_holds_the_words_and_the_keys(office: Office) -> None:
     """O16: the exact text that was spoken, the offer, each key with its moment, the version."""
     office.phone.listeners[AN] = Listener("1")

@@ -11,7 +11,8 @@ import pytest
 from aiohttp import web
 
 from ari_app.ari import Ari
-from ari_app.call import AriCall, Dialling
+from ari_app.call import AriCall
+from ari_app.dialling import Dialling
 from core.outcomes import Outcome
 from core.phone import CallEnded, Decision
 from core.speech import Line
@@ -175,3 +176,49 @@ async def test_a_phone_that_rings_stops_when_its_subscriber_refuses(tmp_path: Pa
         await fake.was_asked("POST", "/ari/channels/create")
         call.end_refused("sms")
         assert await dialling is Outcome.REFUSED
+
+
+def _in(app_name: str) -> dict[str, Any]:
+    return {"id": "c1", "state": "Up", "dialplan": {"context": "amd", "app_name": app_name}}
+
+
+@pytest.mark.parametrize(
+    ("status", "cause", "outcome"),
+    [("MACHINE", "MAXWORDS-7-6", "machine"), ("HUMAN", "HUMAN-800-800", None)],
+)
+async def test_what_was_heard_while_the_connection_was_lost_is_asked_for(
+    tmp_path: Path, status: str, cause: str, outcome: str | None
+) -> None:
+    """Events of a gap are lost: the call came back into our application and no StasisStart tells."""
+
+    def answers(method: str, path: str, query: dict[str, str]) -> web.Response | None:
+        if path.endswith("/variable"):
+            return web.json_response({"value": {"AMDSTATUS": status, "AMDCAUSE": cause}[query["variable"]]})
+        return web.json_response(_in("Stasis")) if method == "GET" else None
+
+    async with call_over(tmp_path, answers) as (fake, call):
+        await answered(fake, call)
+        listening = asyncio.create_task(call.expect_person())
+        await fake.was_asked("POST", "/ari/channels/c1/continue")
+        await fake.drop()
+        if outcome:
+            assert await ended(lambda: listening) == outcome
+        else:
+            assert await listening == cause
+
+
+async def test_a_call_that_does_not_come_back_from_listening_is_ended_as_unknown(tmp_path: Path) -> None:
+    """Every wait has a deadline; the connection is lost and found meanwhile, and Asterisk still listens."""
+
+    def answers(method: str, path: str, _: dict[str, str]) -> web.Response | None:
+        if path.endswith("/variable"):
+            return web.json_response({"message": "Provided variable was not found"}, status=404)
+        return web.json_response(_in("AMD")) if method == "GET" else None
+
+    async with call_over(tmp_path, answers) as (fake, call):
+        await answered(fake, call)
+        listening = asyncio.create_task(call.expect_person())
+        await fake.was_asked("POST", "/ari/channels/c1/continue")
+        await fake.drop()
+        assert await ended(lambda: listening) is Outcome.UNKNOWN
+        assert fake.asked[-1] == ("DELETE", "/ari/channels/c1")

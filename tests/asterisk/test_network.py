@@ -71,6 +71,25 @@ async def test_every_behaviour_of_the_network_is_seen_as_what_it_is(
         assert {call.caller_number for call in records} == {"090"}
 
 
+async def test_a_voicemail_of_the_network_is_a_machine_and_a_person_who_speaks_first_is_none(
+    network: tuple[MobileNetwork, Config], prompts: Callable[[str], Path]
+) -> None:
+    """Issue 5, point 7: over two Asterisks, with speech that is no tone."""
+
+    async def listens_first(call: AriCall) -> str:
+        await call.expect_person()
+        return await menu(call)
+
+    _, config = network
+    node = config.asterisk.nodes[0]
+    async with Ari(node.ari_url, node.user, PASSWORD) as ari:
+        await ari.ready(10)
+        phone = Phone(config, {"ast1": ari}, prompts, now)
+        calls = [place(phone, attempt(f"09012340{last}"), listens_first) for last in ("07", "71", "09")]
+        placed = await asyncio.gather(*calls)
+        assert [str(p.outcome or p.said) for p in placed] == ["machine", "1", "None"]
+
+
 async def test_a_subscriber_who_calls_back_reaches_the_phone_of_an_agent(
     network: tuple[MobileNetwork, Config],
 ) -> None:

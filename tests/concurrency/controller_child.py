@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from ari_app import planner
-from ari_app.call import Journal
+from ari_app.dialling import Journal
 from ari_app.phone import Attempt
 from store.database import open_store
 from tests.ari_app.office import FakeLine, FakePhone, SetClock

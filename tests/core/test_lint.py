@@ -136,6 +136,15 @@ def test_the_end_of_a_grant_is_warned_of_and_then_stops(today: date, found: list
     assert [(finding.stops, finding.wrong) for finding in findings] == found
 
 
+def test_listening_for_machines_is_warned_of_and_stops_nothing() -> None:
+    """Issue 5, point 7: off by default, its false-positive risk said."""
+    findings = _findings(TEXT + "\nanswering_machine: {detect: true}\n")
+    assert [(finding.rule, finding.key, finding.stops) for finding in findings] == [
+        ("AMD", "answering_machine.detect", False)
+    ]
+    assert "a person taken for a machine is hung up on" in findings[0].wrong
+
+
 def test_without_an_advertiser_in_config_an_address_is_looked_for() -> None:
     """R11."""
     start, end = CONFIG_TEXT.index("advertiser:"), CONFIG_TEXT.index("web:")

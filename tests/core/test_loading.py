@@ -177,6 +177,8 @@ def test_a_good_campaign_is_a_programme_named_after_its_file() -> None:
         ("{sms: missed}", "{sms: missed}\n  accepted: {retry: {}}", "29: after.accepted.retry: a call that ended accepted is not made again, retry after busy, failed, machine, no_answer, rejected, unreachable only"),
         ("{sms: missed}", "{sms: missed, retry: {after_first_pass: true}}", "28: after.no_answer.retry.after_first_pass: only a list has passes, delete it"),
         ("{sms: missed}", "{sms: missed}\n  accepted: {sms: not_registered}", "29: after.accepted.sms: not_registered is sent after a registration by itself, delete the line"),
+        ("{sms: missed}", "{sms: missed}\n  machine: {sms: missed}", "29: after.machine: never comes: nobody listens for answering machines, write answering_machine: {detect: true}, or delete the line"),
+        ("{sms: missed}", "{sms: missed}\nanswering_machine: true", "29: answering_machine: is true, write its keys: detect"),
         ("{sms: missed}", "{sms: missed}\n  refused: {sms: missed}", "29: after.refused.sms: nothing but its confirmation follows a refusal, delete the line"),
     ],
 )  # fmt: skip

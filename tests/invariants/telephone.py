@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
-from ari_app.call import CallReport, Journal
+from ari_app.dialling import CallReport, Journal
 from ari_app.phone import Attempt, LiveChannel
 from core.outcomes import Outcome
 from core.phone import CallEnded, Decision

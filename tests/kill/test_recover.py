@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from ari_app.ari import Ari
+from ari_app.machine import LISTEN
 from ari_app.phone import Phone
 from ari_app.recover import recover
 from core.phone import Decision
@@ -164,6 +165,23 @@ async def test_a_call_that_an_agent_took_goes_on(
         assert (ended["outcome"], ended["state"]) == ("transferred", "done")
         subscriber.bye()
         await agent.wait_for("BYE")
+
+
+async def test_a_call_that_was_being_listened_to_is_ended(
+    world: World, callee: Callee, prompts: Callable[[str], Path], tmp_path: Path
+) -> None:
+    """DESIGN §3, recover: killed while AMD listened; the dialplan has it for now, and no agent."""
+    chosen = attempt("0901000105")
+    callee.behaves["0901000105"] = listens
+    async with small_app(tmp_path) as app:
+        await claimed(app, chosen.id, chosen.number)
+        async with controller(world) as ari:
+            await dialled(ari, chosen.id, "0901000105", "Up")
+            await ari.request("POST", "channels", chosen.id, "continue", params=LISTEN)
+        assert await recovered(world, app, prompts) == (1, set())
+        await (await callee.leg("0901000105")).wait_for("BYE")
+        ended = await app.store.read(lambda tx: row(tx, chosen.id))
+        assert (ended["outcome"], ended["state"]) == ("unknown", "unknown")
 
 
 async def test_a_call_that_asterisk_does_not_know_is_unknown(
