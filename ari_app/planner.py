@@ -196,7 +196,7 @@ def plan_targets(tx: Tx, *, app: App, programme: Programme, now: datetime) -> in
     A target that the rules refuse for good is kept as done with the reason; one that may be called later is due.
     Nothing is taken from the list while the programme may call nobody (R2, R8, a pause …).
     """
-    waiting = contacts.waiting(tx, programme=programme.name, now=now)
+    waiting = contacts.waiting(tx, programme=programme.name, now=now, most=_FEW)
     if waiting >= _FEW or lists.exhausted(tx, programme=programme.name):
         return 0
     if _calls_nobody(tx, app, programme, now) is not None:

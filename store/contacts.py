@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Text, bindparam, func, select, update
+from sqlalchemy import Text, bindparam, func, literal_column, select, update
 
 from core.campaigns import Class
 from store import triggers
@@ -61,6 +61,8 @@ class NewCall:
     prompt_version: str | None = None
 
 
+#: A number in the text of a statement: see the partial index `contacts_stale`.
+_FIRST_PASS: Any = literal_column("1")
 _ONE = Prepared(select(contacts).where(contacts.c.id == bindparam("contact")))
 _DUE = Prepared(
     select(contacts)
@@ -72,10 +74,13 @@ _DUE = Prepared(
 _EARLIEST = select(func.min(contacts.c.pass_no)).where(contacts.c.programme == bindparam("programme"))
 _EARLIEST_DUE = Prepared(_EARLIEST.where(contacts.c.state == word("due")))
 _EARLIEST_RUNNING = Prepared(_EARLIEST.where(contacts.c.state.in_(words("dialing", "up"))))
-_NEXT_DUE = Prepared(
-    select(func.min(contacts.c.due_at)).where(
-        contacts.c.state == word("due"), contacts.c.programme == bindparam("programme")
-    )
+_FIRST_DUE = Prepared(
+    select(func.min(contacts.c.due_at))
+    .where(contacts.c.state == word("due"), contacts.c.programme == bindparam("programme"))
+    .where(contacts.c.pass_no == bindparam("pass_no"))
+)
+_NEXT_PASS = Prepared(
+    _EARLIEST.where(contacts.c.state == word("due"), contacts.c.pass_no > bindparam("after"))
 )
 _STILL_DUE = (contacts.c.id == bindparam("contact"), contacts.c.state == word("due"))
 _TAKE = Prepared(
@@ -149,8 +154,18 @@ def _earliest_pass(tx: Tx, programme: str) -> int | None:
 
 def next_due_at(tx: Tx, *, programme: str) -> datetime | None:
     """When the next contact of a programme will be due, as far as it is known."""
-    earliest: int | None = tx.execute(_NEXT_DUE, {"programme": programme}).scalar()
-    return moment(earliest)
+    passes = ({"programme": programme, "pass_no": each} for each in passes_waiting(tx, programme=programme))
+    return moment(min((tx.execute(_FIRST_DUE, each).scalar() for each in passes), default=None))
+
+
+def passes_waiting(tx: Tx, *, programme: str) -> tuple[int, ...]:
+    """The passes that have contacts due, now or later. A step of the index for each: there are few."""
+    found: list[int] = []
+    wanted = {"programme": programme, "after": 0}
+    while (after := tx.execute(_NEXT_PASS, wanted).scalar()) is not None:
+        found.append(after)
+        wanted["after"] = after
+    return tuple(found)
 
 
 def claim(tx: Tx, contact: str, call: NewCall, *, now: datetime) -> bool:
@@ -212,13 +227,20 @@ def one(tx: Tx, *, contact: str) -> Contact | None:
 _STALE = Prepared(
     select(contacts.c.id, contacts.c.stale_at)
     .where(contacts.c.state == word("due"), contacts.c.programme == bindparam("programme"))
-    .where(contacts.c.pass_no == 1, contacts.c.stale_at <= bindparam("now"))
+    .where(contacts.c.pass_no == _FIRST_PASS, contacts.c.stale_at <= bindparam("now"))
     .limit(bindparam("most"))
 )
-_WAITING = Prepared(
-    select(func.count())
+_SOME_WAITING = (
+    select(contacts.c.pass_no)
     .where(contacts.c.state == word("due"), contacts.c.programme == bindparam("programme"))
-    .where(contacts.c.pass_no == 1, contacts.c.due_at <= bindparam("now"))
+    .where(contacts.c.pass_no == _FIRST_PASS, contacts.c.due_at <= bindparam("now"))
+    .limit(bindparam("most"))
+)
+_WAITING = Prepared(select(func.count()).select_from(_SOME_WAITING.subquery()))
+_NEXT_PROGRAMME = Prepared(
+    select(func.min(contacts.c.programme)).where(
+        contacts.c.state == word("due"), contacts.c.programme > bindparam("after")
+    )
 )
 
 
@@ -228,15 +250,19 @@ def stale(tx: Tx, *, programme: str, now: datetime, limit: int) -> tuple[tuple[s
     return tuple((row.id, moment(row.stale_at)) for row in rows)
 
 
-def waiting(tx: Tx, *, programme: str, now: datetime) -> int:
-    """How many contacts of the first pass are due now: what the dialer can still take."""
-    return int(tx.execute(_WAITING, {"programme": programme, "now": us(now)}).scalar_one())
+def waiting(tx: Tx, *, programme: str, now: datetime, most: int) -> int:
+    """How many contacts of the first pass are due now, counted up to `most`: what the dialer can still take."""
+    wanted = {"programme": programme, "now": us(now), "most": most}
+    return int(tx.execute(_WAITING, wanted).scalar_one())
 
 
 def programmes_waiting(tx: Tx) -> frozenset[str]:
-    """The programmes that have contacts due, also those whose file is gone."""
-    chosen = select(contacts.c.programme).where(contacts.c.state == word("due")).distinct()
-    return frozenset(tx.execute(chosen).scalars())
+    """The programmes that have contacts due, also those whose file is gone. A step of the index for each."""
+    found: set[str] = set()
+    after: str | None = ""
+    while (after := tx.execute(_NEXT_PROGRAMME, {"after": after}).scalar()) is not None:
+        found.add(after)
+    return frozenset(found)
 
 
 def counts(tx: Tx, *, programme: str) -> dict[str, int]:

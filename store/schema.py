@@ -97,6 +97,12 @@ contacts = Table(
     _time("ended_at"),
     Column("reason", Text),
     _partial("contacts_due", "programme", "pass_no", "due_at", where="state = 'due'"),
+    _partial(
+        "contacts_stale",
+        "programme",
+        "stale_at",
+        where="state = 'due' AND pass_no = 1 AND stale_at IS NOT NULL",
+    ),
     _partial("contacts_open", "state", where="state IN ('dialing','up')"),
 )
 
