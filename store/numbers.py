@@ -3,13 +3,15 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import bindparam, or_, select, update
 
 from store import journal
 from store.prepared import Prepared
 from store.schema import calls, contacts, messages, numbers, triggers
 from store.times import us
 from store.tx import Tx, word, words
+
+_LOCK = Prepared(select(numbers.c.number).where(numbers.c.number == bindparam("number")).with_for_update())
 
 
 def lock(tx: Tx, *, number: str) -> None:
@@ -20,7 +22,7 @@ def lock(tx: Tx, *, number: str) -> None:
     """
     if tx.on_postgres:
         tx.insert_new(numbers, {"number": number})
-        tx.execute(select(numbers.c.number).where(numbers.c.number == number).with_for_update())
+        tx.execute(_LOCK, {"number": number})
 
 
 def refuse(tx: Tx, *, number: str, at: datetime, via: str, ref: str | None, by: str = "subscriber") -> bool:
@@ -103,10 +105,14 @@ def allow_again(tx: Tx, *, number: str, at: datetime, by: str, reason: str) -> b
     return True
 
 
+_REFUSED_BY = Prepared(
+    select(numbers.c.refused_ref).where(
+        numbers.c.number == bindparam("number"), numbers.c.refused_at.is_not(None)
+    )
+)
+
+
 def refused_by(tx: Tx, *, number: str) -> str | None:
     """The call or message that carried the refusal that holds; None: none holds, or a person recorded it."""
-    chosen = select(numbers.c.refused_ref).where(
-        numbers.c.number == number, numbers.c.refused_at.is_not(None)
-    )
-    ref: str | None = tx.execute(chosen).scalar_one_or_none()
+    ref: str | None = tx.execute(_REFUSED_BY, {"number": number}).scalar_one_or_none()
     return ref

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import Row, select, update
+from sqlalchemy import Row, bindparam, select, update
 
 from core.after_call import NewMessage, NewRegistration
 from store import messages
+from store.prepared import Prepared, among
 from store.schema import calls, contacts, registrations
 from store.times import moment, us
-from store.tx import Tx, word
+from store.tx import Tx, word, words
 
 Result = Literal["registered", "refused", "failed", "unknown"]
 
@@ -41,11 +42,16 @@ def id_of(call_id: str) -> str:
     return f"reg-{call_id}"
 
 
+_CALL = Prepared(
+    select(calls.c.programme, calls.c.number, contacts.c.version)
+    .select_from(calls.join(contacts, contacts.c.id == calls.c.contact))
+    .where(calls.c.id == bindparam("call_id"))
+)
+
+
 def add(tx: Tx, *, call_id: str, new: NewRegistration, now: datetime) -> bool:
     """Write what a call decided as due. False: this call has its registration already."""
-    joined = calls.join(contacts, contacts.c.id == calls.c.contact)
-    chosen = select(calls.c.programme, calls.c.number, contacts.c.version).select_from(joined)
-    row = tx.execute(chosen.where(calls.c.id == call_id)).one()
+    row = tx.execute(_CALL, {"call_id": call_id}).one()
     values = {
         "id": id_of(call_id),
         "call": call_id,
@@ -80,27 +86,29 @@ def add_order(tx: Tx, *, received: str, number: str, package: str, now: datetime
     return tx.insert_new(registrations, values)
 
 
+_SELECTED = select(registrations, calls.c.contact).select_from(
+    registrations.outerjoin(calls, calls.c.id == registrations.c.call)
+)
+_DUE = (
+    _SELECTED.where(registrations.c.state == word("due"), registrations.c.due_at <= bindparam("now"))
+    .order_by(registrations.c.due_at)
+    .limit(bindparam("most"))
+)
+_LOOK_DUE = Prepared(_DUE)
+_TAKE_DUE = Prepared(_DUE.with_for_update(skip_locked=True, of=registrations))
+_ASKED = Prepared(
+    update(registrations)
+    .where(among(registrations.c.id, "b_ids"))
+    .values(state=word("asked"), asked_at=bindparam("b_at"), tries=registrations.c.tries + 1)
+)
+
+
 def claim_due(tx: Tx, *, now: datetime, limit: int) -> tuple[Registration, ...]:
     """Take what is due for asking: due -> asked, one try more. Committed before the bytes leave."""
-    chosen = (
-        _selected()
-        .where(registrations.c.state == word("due"), registrations.c.due_at <= us(now))
-        .order_by(registrations.c.due_at)
-        .limit(limit)
-    )
-    rows = tx.take(chosen, {}, of=registrations).all()
+    rows = tx.execute(_LOOK_DUE if tx.reading else _TAKE_DUE, {"now": us(now), "most": limit}).all()
     if rows:
-        tx.execute(
-            update(registrations)
-            .where(registrations.c.id.in_([row.id for row in rows]))
-            .values(state="asked", asked_at=us(now), tries=registrations.c.tries + 1)
-        )
+        tx.execute(_ASKED, {"b_ids": [row.id for row in rows], "b_at": us(now)})
     return tuple(_registration(row, asked_now=True) for row in rows)
-
-
-def _selected() -> Any:
-    joined = registrations.outerjoin(calls, calls.c.id == registrations.c.call)
-    return select(registrations, calls.c.contact).select_from(joined)
 
 
 def again(tx: Tx, *, id: str, due_at: datetime, reason: str) -> bool:
@@ -110,6 +118,16 @@ def again(tx: Tx, *, id: str, due_at: datetime, reason: str) -> bool:
         return False
     tx.wake("registrations")
     return True
+
+
+_SETTLED = Prepared(
+    update(registrations).where(
+        registrations.c.id == bindparam("b_id"),
+        registrations.c.state.in_(words("due", "asked", "unknown")),
+        registrations.c.state != bindparam("b_state"),
+    ),
+    ("state", "ended_at", "reference", "reason", "message"),
+)
 
 
 def settle(
@@ -134,9 +152,7 @@ def settle(
         "reason": reason,
         "message": message,
     }
-    open_ = registrations.c.state.in_(["due", "asked", "unknown"])
-    unsettled = update(registrations).where(registrations.c.id == id, open_, registrations.c.state != state)
-    if tx.execute(unsettled.values(values)).rowcount != 1:
+    if tx.execute(_SETTLED, {"b_id": id, "b_state": state, **values}).rowcount != 1:
         return False
     for each in new_messages:
         messages.add(tx, each, now=now)
@@ -145,7 +161,7 @@ def settle(
 
 def open_after_crash(tx: Tx) -> tuple[Registration, ...]:
     """What was asked by a process that is no more: the caller asks again with its key or says unknown."""
-    chosen = _selected().where(registrations.c.state == word("asked")).order_by(registrations.c.asked_at)
+    chosen = _SELECTED.where(registrations.c.state == word("asked")).order_by(registrations.c.asked_at)
     return tuple(_registration(row) for row in tx.execute(chosen))
 
 
