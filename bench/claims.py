@@ -123,7 +123,11 @@ def table(found: dict[str, list[list[float]]], sizes: Sequence[Mix]) -> list[str
             f"| {middle[1] / middle[0]:.2f} | {worst[1] / worst[0]:.2f} |"
         )
     once = [times[0] for times in found[_NIGHT]]
-    return [*lines, "", f"Once a night, by a reader: {_NIGHT} of them, {once[0]:.0f} ms and {once[1]:.0f} ms."]
+    return [
+        *lines,
+        "",
+        f"Once a night, by a reader: {_NIGHT} of them, {once[0]:.0f} ms and {once[1]:.0f} ms.",
+    ]
 
 
 def _on_sqlite() -> list[str]:
