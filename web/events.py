@@ -8,13 +8,12 @@ same id with other content, 422 what is wrong, 503 not stored.
 import asyncio
 import json
 import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
-from litestar import Request, Response, post
-from litestar.connection import ASGIConnection
-from litestar.exceptions import NotAuthorizedException
-from litestar.handlers import BaseRouteHandler, HTTPRouteHandler
+from litestar.types import Receive, Scope, Send
 from pydantic import SecretStr
 
 from core.triggers import EVENTS, TriggerKind
@@ -22,7 +21,6 @@ from core.written import nearest
 from runtime.app import App
 from runtime.logs import log
 from runtime.topups import BadTopup, take_event
-from web.answers import answer, wrong
 
 logger = log("web")
 
@@ -38,62 +36,113 @@ class NotAnEvent(ValueError):
     """The body is not one JSON object."""
 
 
+class _TooLong(Exception):
+    """The body has more than MOST_BYTES."""
+
+
+@dataclass(frozen=True)
+class _Answer:
+    status: int
+    content: dict[str, Any]
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+
+
 class Events:
-    """The routes that take events, with the token that opens them."""
+    """The routes that take events, with the token that opens them.
+
+    Plain ASGI beside Litestar: this is asked for every call that is made, and the framework's part of a request cost
+    more than all of ours.
+    """
+
+    #: What a path takes; None: the body says which kind.
+    paths: ClassVar[dict[str, TriggerKind | None]] = {"/v1/topups": "topup", "/v1/triggers": None}
 
     def __init__(self, app: App, token: SecretStr) -> None:
         self._app = app
         self._token = token.get_secret_value().encode()
 
-    def routes(self) -> list[HTTPRouteHandler]:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """`POST /v1/topups` and `POST /v1/triggers`."""
+        try:
+            said = await self._asked(scope, receive)
+        except ConnectionError:
+            return  # nobody waits for an answer
+        body = json.dumps(said.content, ensure_ascii=False).encode()
+        headers = [
+            (b"content-type", b"application/json"),
+            (b"content-length", b"%d" % len(body)),
+            *said.headers,
+        ]
+        await send({"type": "http.response.start", "status": said.status, "headers": headers})
+        await send({"type": "http.response.body", "body": body, "more_body": False})
 
-        @post("/v1/topups", guards=[self._may_ask], status_code=HTTPStatus.ACCEPTED)
-        async def topups(request: Request[Any, Any, Any]) -> Response[dict[str, Any]]:
-            return await self._take(request, "topup")
-
-        @post("/v1/triggers", guards=[self._may_ask], status_code=HTTPStatus.ACCEPTED)
-        async def triggers(request: Request[Any, Any, Any]) -> Response[dict[str, Any]]:
-            return await self._take(request, None)
-
-        return [topups, triggers]
-
-    async def _may_ask(self, connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
-        kind, _space, token = connection.headers.get("authorization", "").partition(" ")
-        # Compared in constant time, so that the token cannot be felt out byte by byte.
-        same = secrets.compare_digest(token.strip().encode("utf-8", "surrogateescape"), self._token)
-        if kind.lower() != "bearer" or not same:
-            raise NotAuthorizedException(
-                "send `Authorization: Bearer <web.token of config.yaml>`",
-                headers={"WWW-Authenticate": "Bearer"},
-            )
-
-    async def _take(
-        self, request: Request[Any, Any, Any], kind: TriggerKind | None
-    ) -> Response[dict[str, Any]]:
-        """Store the event of a body; `kind` None: the body says which."""
+    async def _asked(self, scope: Scope, receive: Receive) -> _Answer:
+        if scope["method"] != "POST":  # type: ignore[typeddict-item]
+            return _wrong(HTTPStatus.METHOD_NOT_ALLOWED, "only POST is taken here", headers=_ALLOWED)
+        given = dict(scope["headers"])
+        if not self._may_ask(given.get(b"authorization", b"")):
+            told = "send `Authorization: Bearer <web.token of config.yaml>`"
+            return _wrong(HTTPStatus.UNAUTHORIZED, told, headers=_WHO)
         try:
             async with asyncio.timeout(_BODY_S):
-                body = await request.body()
+                body = await _body(given, receive)
         except TimeoutError:
-            return wrong(HTTPStatus.REQUEST_TIMEOUT, f"the body did not arrive within {_BODY_S:g} s")
+            return _wrong(HTTPStatus.REQUEST_TIMEOUT, f"the body did not arrive within {_BODY_S:g} s")
+        except _TooLong:
+            told = f"the body has more than {MOST_BYTES} bytes"
+            return _wrong(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, told, headers=((b"connection", b"close"),))
+        return await self._take(body, self.paths[scope["path"]])
+
+    def _may_ask(self, authorization: bytes) -> bool:
+        kind, _space, token = authorization.partition(b" ")
+        # Compared in constant time, so that the token cannot be felt out byte by byte.
+        return secrets.compare_digest(token.strip(), self._token) and kind.lower() == b"bearer"
+
+    async def _take(self, body: bytes, kind: TriggerKind | None) -> _Answer:
+        """Store the event of a body; `kind` None: the body says which."""
         try:
             raw = read_object(body)
             which = kind or kind_of(raw)
             async with asyncio.timeout(_STORE_S):
                 stored = await take_event(self._app, which, raw)
         except NotAnEvent as error:
-            return wrong(HTTPStatus.UNPROCESSABLE_ENTITY, str(error))
+            return _wrong(HTTPStatus.UNPROCESSABLE_ENTITY, str(error))
         except BadTopup as error:
-            return wrong(HTTPStatus.UNPROCESSABLE_ENTITY, error.reason, error.field)
+            return _wrong(HTTPStatus.UNPROCESSABLE_ENTITY, error.reason, error.field)
         except Exception:  # whatever it was, the event is not stored, and its sender must know
             logger.exception("an event was not stored")
-            return wrong(HTTPStatus.SERVICE_UNAVAILABLE, "not stored: send it again with the same id")
+            return _wrong(HTTPStatus.SERVICE_UNAVAILABLE, "not stored: send it again with the same id")
         if stored == "conflict":
-            return wrong(
-                HTTPStatus.CONFLICT, "this id came before with other content, and that one stands", "id"
-            )
-        return answer(_STATUS[stored], id=raw["id"], result=stored)
+            told = "this id came before with other content, and that one stands"
+            return _wrong(HTTPStatus.CONFLICT, told, "id")
+        return _Answer(_STATUS[stored], {"id": raw["id"], "result": stored})
+
+
+_ALLOWED = ((b"allow", b"POST"),)
+_WHO = ((b"www-authenticate", b"Bearer"),)
+
+
+def _wrong(
+    status: int, error: str, field: str | None = None, *, headers: tuple[tuple[bytes, bytes], ...] = ()
+) -> _Answer:
+    return _Answer(status, {"error": error, "field": field}, headers)
+
+
+async def _body(headers: Mapping[bytes, bytes], receive: Receive) -> bytes:
+    """The body of a request. Raises _TooLong as soon as that is known, ConnectionError when its sender has gone."""
+    announced = headers.get(b"content-length", b"")
+    if announced.isdigit() and int(announced) > MOST_BYTES:
+        raise _TooLong
+    body, more = b"", True
+    while more:
+        message = await receive()
+        if message["type"] != "http.request":
+            raise ConnectionError
+        body += message["body"]
+        more = message["more_body"]
+        if len(body) > MOST_BYTES:
+            raise _TooLong
+    return body
 
 
 def kind_of(raw: dict[str, Any]) -> TriggerKind:

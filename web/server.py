@@ -8,6 +8,7 @@ from collections.abc import Generator
 
 import uvicorn
 from litestar import Litestar
+from litestar.types import ASGIApp, Receive, Scope, Send
 
 from core.config import Web
 from runtime.app import App
@@ -45,16 +46,23 @@ class _ToOurLog(logging.Handler):
         logger.log(record.levelno, record.getMessage(), exc_info=record.exc_info or None)
 
 
-def application(app: App, settings: Web) -> Litestar:
+def application(app: App, settings: Web) -> ASGIApp:
     """The routes. Nothing is fetched from elsewhere, nothing is shown about the inside."""
-    return Litestar(
-        route_handlers=[*Events(app, settings.token).routes(), health(app), Metrics(app).route()],
+    events = Events(app, settings.token)
+    others = Litestar(
+        route_handlers=[health(app), Metrics(app).route()],
         exception_handlers=CATCHES,
         openapi_config=None,
         logging_config=None,
         debug=False,
         request_max_body_size=MOST_BYTES,
     )
+
+    async def routed(scope: Scope, receive: Receive, send: Send) -> None:
+        takes = events if scope["path"] in Events.paths else others
+        await takes(scope, receive, send)
+
+    return routed
 
 
 async def run(app: App, stopping: asyncio.Event) -> None:
@@ -90,7 +98,7 @@ def _listen(settings: Web) -> socket.socket:
         ) from error
 
 
-def _config(routes: Litestar) -> uvicorn.Config:
+def _config(routes: ASGIApp) -> uvicorn.Config:
     uvicorn_log = logging.getLogger("uvicorn.error")
     uvicorn_log.handlers = [_ToOurLog()]
     uvicorn_log.propagate = False
