@@ -12,9 +12,10 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
+import asyncpg
 from sqlalchemy import Connection, text
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from store import migrate
@@ -117,10 +118,13 @@ class PostgresStore:
         """One transaction; its callers resume after COMMIT was answered."""
         taken: list[Job] = []
         kinds: set[Kind] = set()
+        cancelled: asyncio.CancelledError | None = None
         try:
             async with self._engine.begin() as connection:
                 kinds = await connection.run_sync(self._run, first, taken)
-        except Exception as error:
+        except BaseException as error:  # whatever it is: nobody waits for ever for what became of his work
+            if isinstance(error, asyncio.CancelledError):
+                cancelled = error
             kinds = set()
             taken = taken or [first]
             for job in taken:
@@ -140,6 +144,8 @@ class PostgresStore:
                 self._room.release()
                 job.land()
         self._wakes.wake(kinds)
+        if cancelled:
+            raise cancelled
 
     def _run(self, connection: Connection, first: Job, taken: list[Job]) -> set[Kind]:
         kinds = run_batch(connection, self.lists, first, self._next, taken)
@@ -163,7 +169,7 @@ class PostgresStore:
         while True:
             try:
                 await self._hear()
-            except (OSError, DBAPIError) as error:
+            except (OSError, SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
                 logger.warning("the store's notices are not heard, trying again: %s", error)
             await asyncio.sleep(_RECONNECT_S)
             self._wakes.wake(KINDS)

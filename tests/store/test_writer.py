@@ -41,6 +41,21 @@ async def test_a_function_that_fails_takes_only_its_own_work_with_it(store: Stor
     assert await store.read(lambda tx: settings.get(tx, "count")) == 20
 
 
+async def test_what_is_no_exception_ends_its_transaction_and_not_the_writer(store: Store) -> None:
+    """A writer that is gone would let everybody wait for ever."""
+
+    class Leaves(BaseException):
+        pass
+
+    def leaves(tx: Tx) -> None:
+        _add_one(tx)
+        raise Leaves
+
+    with pytest.raises(CommitFailed):
+        await store.write(leaves)
+    assert await store.write(_add_one) == 1
+
+
 async def test_a_statement_that_the_engine_refuses_leaves_the_others_whole(store: Store) -> None:
     """On PostgreSQL an error voids the transaction up to the savepoint."""
 
