@@ -8,6 +8,8 @@ from typing import Any
 
 from aiohttp import web
 
+PATIENCE_S = 60  #: no wait of a test is longer
+
 #: Answers one request: `(method, path, query)` to a response; None: 204.
 Answers = Callable[[str, str, dict[str, str]], web.Response | None]
 
@@ -62,7 +64,7 @@ class FakeAri:
             await socket.close(code=1001)
 
     async def was_asked(self, method: str, path: str) -> None:
-        async with self._heard:
+        async with asyncio.timeout(PATIENCE_S), self._heard:
             await self._heard.wait_for(lambda: (method, path) in self.asked)
 
     async def abort(self) -> None:
@@ -72,8 +74,21 @@ class FakeAri:
         self._open.clear()
 
     async def connected(self, times: int) -> None:
-        async with self._connected:
+        async with asyncio.timeout(PATIENCE_S), self._connected:
             await self._connected.wait_for(lambda: self.connections >= times)
+
+
+@asynccontextmanager
+async def served(app: web.Application) -> AsyncIterator[str]:
+    """The address at which this application answers."""
+    runner = web.AppRunner(app, shutdown_timeout=0.1)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    try:
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+    finally:
+        await runner.cleanup()
 
 
 @asynccontextmanager
@@ -82,13 +97,8 @@ async def fake_ari(answers: Answers = lambda *_: None) -> AsyncIterator[FakeAri]
     app = web.Application()
     app.router.add_get("/ari/events", fake.events)
     app.router.add_route("*", "/ari/{rest:.*}", fake.rest)
-    runner = web.AppRunner(app, shutdown_timeout=0.1)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    fake.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    try:
-        yield fake
-    finally:
-        fake.answering.set()
-        await runner.cleanup()
+    async with served(app) as fake.url:
+        try:
+            yield fake
+        finally:
+            fake.answering.set()

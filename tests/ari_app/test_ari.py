@@ -1,5 +1,6 @@
 """Does the connection to Asterisk hold against what a server may do? Against a fake that misbehaves."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ari_app.ari import Ari, AriAway, AriError, Events, channel_of
-from tests.ari_app.fake_ari import fake_ari
+from tests.ari_app.fake_ari import PATIENCE_S, fake_ari
 
 
 def about(channel: str, kind: str = "StasisStart") -> dict[str, Any]:
@@ -18,8 +19,9 @@ def about(channel: str, kind: str = "StasisStart") -> dict[str, Any]:
 async def until(events: Events, kind: str) -> list[str]:
     """The kinds of all events up to this one."""
     seen: list[str] = []
-    while kind not in seen:
-        seen.append((await events.get())["type"])
+    async with asyncio.timeout(PATIENCE_S):
+        while kind not in seen:
+            seen.append((await events.get())["type"])
     return seen
 
 
@@ -67,7 +69,8 @@ async def test_who_began_to_listen_in_the_gap_is_told_of_the_reconnect_too() -> 
     async with fake_ari() as fake, Ari(fake.url, "u", "p") as ari:
         await ari.ready(5)
         await fake.drop()
-        await ari.until("away")
+        async with asyncio.timeout(PATIENCE_S):
+            await ari.until("away")
         with ari.listen("late") as late:
             assert await until(late, "Reconnected") == ["Reconnected"]
 

@@ -9,6 +9,7 @@ from aiohttp import web
 from ari_app.ari import Ari
 from ari_app.node_alarms import tell_of
 from store import settings
+from tests.ari_app.fake_ari import served
 from tests.ari_app.office import Office
 
 
@@ -40,15 +41,8 @@ async def door() -> AsyncIterator[Door]:
     one = Door()
     app = web.Application()
     app.router.add_get("/ari/events", one.events)
-    runner = web.AppRunner(app, shutdown_timeout=0.1)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    one.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    try:
+    async with served(app) as one.url:
         yield one
-    finally:
-        await runner.cleanup()
 
 
 async def standing(office: Office, wanted: bool) -> str | None:

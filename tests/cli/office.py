@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
 from simulator.ports import free_port
@@ -81,6 +82,23 @@ class Office:
             return subprocess.Popen(
                 [str(MAI), "run"], cwd=self.folder, env=self.environment, stdout=out, stderr=out
             )
+
+
+#: Of a mistake: the words, the exit status, what the person must read.
+Mistake = tuple[tuple[str, ...], int, str]
+
+
+def each_of(mistakes: list[Mistake]) -> pytest.MarkDecorator:
+    """One test for each mistake, named by its words."""
+    names = [" ".join(words) for words, _, _ in mistakes]
+    return pytest.mark.parametrize(("words", "status", "sentence"), mistakes, ids=names)
+
+
+def mistaken(office: Office, words: tuple[str, ...], status: int, sentence: str) -> Said:
+    """What `mai` said to a mistake: this sentence with this exit status, and no traceback."""
+    said = office.mai(*words)
+    assert (said.status, sentence in said.err, "Traceback" in said.err) == (status, True, False), said
+    return said
 
 
 def open_office(folder: Path, **changes: Any) -> Office:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.office import Office, open_office
+from tests.cli.office import Office, each_of, mistaken, open_office
 
 NUMBER, FULL = "0901234567", "+84901234567"
 
@@ -73,7 +73,6 @@ def test_complaint_backup_restore_and_forget_go_together(office: Office, tmp_pat
     assert [row["id"] for row in rows] == ["t1", "r1"]
 
 
-#: words, exit status, what the person must read
 CASES = [
     (("trigger", "birthday", NUMBER, "1"), 1, "'birthday' is not a kind of event: one of topup, renewal"),
     (("trigger", "renewal", NUMBER, "-1"), 1, "amount: -1 is not between 1 and"),
@@ -89,12 +88,9 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("words", "status", "sentence"), CASES, ids=[" ".join(words) for words, _, _ in CASES]
-)
+@each_of(CASES)
 def test_a_mistake_gets_one_sentence_and_its_exit_status(
     office: Office, words: tuple[str, ...], status: int, sentence: str
 ) -> None:
     """§5: 1 the thing asked for failed, 2 wrong usage."""
-    said = office.mai(*words)
-    assert (said.status, sentence in said.err, "Traceback" in said.err) == (status, True, False), said
+    mistaken(office, words, status, sentence)

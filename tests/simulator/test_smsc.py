@@ -13,7 +13,7 @@ from simulator import smpp_text
 from simulator.record import read
 from simulator.smpp_codec import DELIVER_SM, Sm, decode_sm
 from simulator.smsc import Faults, Smsc
-from tests.simulator.esme import Esme
+from tests.simulator.esme import WAIT_S, Esme
 
 Connect = Callable[[], AbstractAsyncContextManager[Esme]]
 
@@ -260,7 +260,7 @@ async def test_a_subscribers_long_message_arrives_in_parts(smsc: Smsc) -> None:
             )
             octets += part.short_message[6:]
             esme.reply(part)
-        assert await sending == 0
+        assert await asyncio.wait_for(sending, WAIT_S) == 0
     assert octets.decode("utf-16-be") == text
 
 

@@ -10,9 +10,19 @@ import pytest
 from smpp import codec, pdu
 from smpp.errors import NotWritten, Unanswered
 from smpp.pdu import Pdu
-from smpp.session import connect
+from smpp.session import Session, connect
 from smpp.window import SubmitResult
 from tests.smpp.peer import MESSAGE, PATIENCE_S, Peer, closed, hurried, message, outcomes, smsc, store_nothing
+
+
+async def fill_the_buffers(session: Session) -> list[asyncio.Future[SubmitResult]]:
+    """Large messages, each in a write of its own, until nothing more fits between us and who does not read."""
+    big = replace(MESSAGE, short_message=b"", tlvs=((pdu.TAG_MESSAGE_PAYLOAD, bytes(60_000)),))
+    answers = []
+    for _ in range(300):
+        answers.append(session.send(big))
+        await asyncio.sleep(0)
+    return answers
 
 
 @pytest.mark.parametrize("reset", [False, True])
@@ -62,7 +72,6 @@ async def test_a_frozen_peer_is_noticed_and_what_it_never_got_is_told_apart() ->
     """Issue 4, 7: frozen peer. No message that the peer could read is called NotWritten."""
     gone = asyncio.Event()
     reached: list[Pdu] = []
-    big = replace(MESSAGE, short_message=b"", tlvs=((pdu.TAG_MESSAGE_PAYLOAD, bytes(60_000)),))
 
     async def script(peer: Peer) -> None:
         await peer.accept_bind()
@@ -72,10 +81,7 @@ async def test_a_frozen_peer_is_noticed_and_what_it_never_got_is_told_apart() ->
     async with smsc(script) as link:
         link = hurried(replace(link, window=1_000), enquire_s=0.2, enquire_answer_s=0.2)
         async with connect(link, store_nothing) as session:
-            answers = []
-            for _ in range(300):
-                answers.append(session.send(big))
-                await asyncio.sleep(0)  # each in a write of its own, until the buffers are full
+            answers = await fill_the_buffers(session)
             found = await outcomes(*answers)
             assert "silent" in await closed(session)
         gone.set()
@@ -86,7 +92,6 @@ async def test_a_frozen_peer_is_noticed_and_what_it_never_got_is_told_apart() ->
 
 
 async def test_a_message_held_back_beyond_its_deadline_was_not_written() -> None:
-    big = replace(MESSAGE, short_message=b"", tlvs=((pdu.TAG_MESSAGE_PAYLOAD, bytes(60_000)),))
     done = asyncio.Event()
 
     async def script(peer: Peer) -> None:
@@ -97,10 +102,7 @@ async def test_a_message_held_back_beyond_its_deadline_was_not_written() -> None
     async with smsc(script) as link:
         link = hurried(replace(link, window=1_000), response_s=0.3)
         async with connect(link, store_nothing) as session:
-            answers = []
-            for _ in range(300):
-                answers.append(session.send(big))
-                await asyncio.sleep(0)
+            answers = await fill_the_buffers(session)
             kinds = [type(one) for one in await outcomes(*answers)]
             assert session.in_flight == 0
             done.set()
@@ -205,7 +207,6 @@ async def test_leaving_a_frozen_peer_ends_all_the_same() -> None:
 
 async def test_leaving_a_peer_that_does_not_read_ends_although_octets_are_left() -> None:
     left = asyncio.Event()
-    big = replace(MESSAGE, short_message=b"", tlvs=((pdu.TAG_MESSAGE_PAYLOAD, bytes(60_000)),))
 
     async def script(peer: Peer) -> None:
         await peer.accept_bind()
@@ -215,10 +216,7 @@ async def test_leaving_a_peer_that_does_not_read_ends_although_octets_are_left()
     async with smsc(script) as link, asyncio.timeout(PATIENCE_S):
         link = hurried(replace(link, window=1_000), unbind_s=0.05)
         async with connect(link, store_nothing) as session:
-            answers = []
-            for _ in range(300):
-                answers.append(session.send(big))
-                await asyncio.sleep(0)
+            answers = await fill_the_buffers(session)
         left.set()
         assert {type(one) for one in await outcomes(*answers)} == {Unanswered, NotWritten}
 
@@ -237,7 +235,7 @@ async def test_a_cancelled_owner_still_unbinds() -> None:
 
     async with smsc(script) as link:
         task = asyncio.create_task(owner())
-        await bound.wait()
+        await asyncio.wait_for(bound.wait(), PATIENCE_S)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task

@@ -3,57 +3,36 @@
 import asyncio
 import sqlite3
 import stat
-import tarfile
 from functools import partial
-from io import BytesIO
 from pathlib import Path
 
 import pytest
 
-from store import lists, settings
 from store.backup import backup, database_of, restore
-from store.database import Store, open_store
+from store.database import open_store
 from store.errors import NoStore, StoreError, StoreLocked
-from store.tx import Tx
-from tests.store.sample import AN, NOW
+from tests.store.backups import import_dnc, put_pair, read_back, tar_of
 
 URL = "sqlite:///mai.db"
-
-
-def _pair(tx: Tx, count: int) -> None:
-    """Two rows that are only true together."""
-    settings.put(tx, name="left", value=count)
-    settings.put(tx, name="right", value=count)
-
-
-async def _import(store: Store) -> None:
-    built = lists.build(store.lists, "dnc", [{"number": AN, "channel": "both"}])
-    await store.write(lambda tx: lists.switch(tx, built, source="test", now=NOW))
-
-
-def _read(tx: Tx) -> tuple[int, int, bool]:
-    found = lists.in_force(tx).get(("dnc", ""))
-    listed = found is not None and lists.look_up(tx, found, number=AN) is not None
-    return settings.get(tx, name="left"), settings.get(tx, name="right"), listed
 
 
 async def test_a_copy_made_while_the_store_is_written_is_one_moment_of_it(tmp_path: Path) -> None:
     """Issue 3, 10: backup while running, and a tested restore."""
     async with open_store(URL, tmp_path) as store:
-        await _import(store)
-        await store.write(partial(_pair, count=0))
+        await import_dnc(store)
+        await store.write(partial(put_pair, count=0))
         copying = asyncio.create_task(asyncio.to_thread(backup, tmp_path / "mai.db", tmp_path / "b.tar"))
         written = 0
         while not copying.done():
             written += 1
-            await store.write(partial(_pair, count=written))
+            await store.write(partial(put_pair, count=written))
         assert await copying == (tmp_path / "b.tar").stat().st_size
-        await store.write(partial(_pair, count=-1))
+        await store.write(partial(put_pair, count=-1))
     elsewhere = tmp_path / "elsewhere"
     restore(tmp_path / "b.tar", elsewhere / "mai.db")
     async with open_store(URL, elsewhere) as store:
-        left, right, listed = await store.read(_read)
-        await store.write(partial(_pair, count=7))
+        left, right, listed = await store.read(read_back)
+        await store.write(partial(put_pair, count=7))
     assert left == right
     assert 0 <= left <= written
     assert listed
@@ -74,21 +53,12 @@ async def test_a_backup_is_for_its_owner_and_is_not_written_over(tmp_path: Path)
 
 async def test_a_store_that_is_there_or_held_is_never_overwritten(tmp_path: Path) -> None:
     async with open_store(URL, tmp_path) as store:
-        await store.write(partial(_pair, count=1))
+        await store.write(partial(put_pair, count=1))
         backup(tmp_path / "mai.db", tmp_path / "b.tar")
         with pytest.raises(StoreLocked):
             restore(tmp_path / "b.tar", tmp_path / "mai.db")
     with pytest.raises(StoreError, match="move it away first"):
         restore(tmp_path / "b.tar", tmp_path / "mai.db")
-
-
-def _tar(file: Path, **members: bytes) -> Path:
-    with tarfile.open(file, "w") as tar:
-        for name, content in members.items():
-            info = tarfile.TarInfo(name)
-            info.size = len(content)
-            tar.addfile(info, BytesIO(content))
-    return file
 
 
 @pytest.mark.parametrize(
@@ -103,7 +73,7 @@ def _tar(file: Path, **members: bytes) -> Path:
     ],
 )
 def test_a_file_that_is_no_backup_leaves_nothing_behind(tmp_path: Path, members: dict[str, bytes]) -> None:
-    file, place = _tar(tmp_path / "x.tar", **members), tmp_path / "new" / "mai.db"
+    file, place = tar_of(tmp_path / "x.tar", **members), tmp_path / "new" / "mai.db"
     with pytest.raises(StoreError, match=r"no backup of this program|no database"):
         restore(file, place)
     assert not place.exists()
@@ -134,7 +104,7 @@ def test_a_damaged_copy_is_not_put_back(tmp_path: Path) -> None:
     made.close()
     content = bytearray((tmp_path / "a.db").read_bytes())
     content[8192:12288] = bytes(4096)
-    file = _tar(tmp_path / "x.tar", **{"store.db": bytes(content)})
+    file = tar_of(tmp_path / "x.tar", **{"store.db": bytes(content)})
     with pytest.raises(StoreError, match=r"damaged|no database"):
         restore(file, tmp_path / "new" / "mai.db")
     assert not (tmp_path / "new" / "mai.db").exists()

@@ -3,9 +3,7 @@
 import asyncio
 import json
 import stat
-import tarfile
 from functools import partial
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +14,14 @@ from core.outcomes import Outcome
 from store import backup as of_sqlite
 from store import lists, settings
 from store.backup_postgres import backup, restore
-from store.database import Store, open_store
+from store.database import open_store
 from store.errors import NoStore, StoreError
 from store.migrate import HEAD
 from store.schema import metadata
 from store.tx import Tx
 from tests.store import server
-from tests.store.sample import AN, NOW, REGISTER, dialing, end
+from tests.store.backups import import_dnc, put_pair, read_back, tar_of
+from tests.store.sample import REGISTER, dialing, end
 
 
 @pytest.fixture
@@ -35,17 +34,6 @@ async def new(postgres: str) -> str:
 async def other(postgres: str) -> str:
     """The address of another one."""
     return await server.new_database(postgres)
-
-
-def _pair(tx: Tx, count: int) -> None:
-    """Two rows that are only true together."""
-    settings.put(tx, name="left", value=count)
-    settings.put(tx, name="right", value=count)
-
-
-async def _import(store: Store) -> None:
-    built = lists.build(store.lists, "dnc", [{"number": AN, "channel": "both"}])
-    await store.write(lambda tx: lists.switch(tx, built, source="test", now=NOW))
 
 
 def _everything(tx: Tx) -> dict[str, list[Any]]:
@@ -62,25 +50,22 @@ async def test_a_copy_made_while_the_store_is_written_is_one_moment_of_it(
     here.mkdir()
     there.mkdir()
     async with open_store(new, here) as store:
-        await _import(store)
-        await store.write(partial(_pair, count=0))
+        await import_dnc(store)
+        await store.write(partial(put_pair, count=0))
         copying = asyncio.create_task(backup(new, here, tmp_path / "b.tar"))
         written = 0
         while not copying.done():
             written += 1
-            await store.write(partial(_pair, count=written))
+            await store.write(partial(put_pair, count=written))
         assert await copying == (tmp_path / "b.tar").stat().st_size
-        await store.write(partial(_pair, count=-1))
+        await store.write(partial(put_pair, count=-1))
     await restore(other, there, tmp_path / "b.tar")
     async with open_store(other, there) as store:
-        left, right = await store.read(
-            lambda tx: (settings.get(tx, name="left"), settings.get(tx, name="right"))
-        )
-        assert left == right
-        assert 0 <= left <= written
-        found = await store.read(lambda tx: lists.in_force(tx)[("dnc", "")])
-        assert await store.read(lambda tx: lists.look_up(tx, found, number=AN)) is not None
-        await store.write(partial(_pair, count=7))
+        left, right, listed = await store.read(read_back)
+        await store.write(partial(put_pair, count=7))
+    assert left == right
+    assert 0 <= left <= written
+    assert listed
 
 
 async def test_every_row_comes_back_as_it_was(new: str, other: str, tmp_path: Path) -> None:
@@ -107,7 +92,7 @@ async def test_every_row_comes_back_as_it_was(new: str, other: str, tmp_path: Pa
 async def test_what_is_there_is_never_overwritten(new: str, other: str, tmp_path: Path) -> None:
     """A database with anything in it, a file of that name, another list under the same name."""
     async with open_store(new, tmp_path) as store:
-        await _import(store)
+        await import_dnc(store)
     await backup(new, tmp_path, tmp_path / "b.tar")
     with pytest.raises(StoreError, match="is there already"):
         await backup(new, tmp_path, tmp_path / "b.tar")
@@ -122,15 +107,6 @@ async def test_what_is_there_is_never_overwritten(new: str, other: str, tmp_path
     await restore(other, tmp_path, tmp_path / "b.tar")  # what failed left nothing in the database
     async with open_store(other, tmp_path) as store:
         assert await store.read(lambda tx: ("dnc", "") in lists.in_force(tx))
-
-
-def _tar(file: Path, **members: bytes) -> Path:
-    with tarfile.open(file, "w") as tar:
-        for name, content in members.items():
-            info = tarfile.TarInfo(name)
-            info.size = len(content)
-            tar.addfile(info, BytesIO(content))
-    return file
 
 
 KEPT = {"revision": HEAD, "tables": {"settings": ["name", "value"]}}
@@ -156,7 +132,7 @@ async def test_a_file_that_is_no_backup_leaves_nothing_behind(
     new: str, tmp_path: Path, members: dict[str, bytes], says: str
 ) -> None:
     with pytest.raises(StoreError, match=says):
-        await restore(new, tmp_path, _tar(tmp_path / "x.tar", **members))
+        await restore(new, tmp_path, tar_of(tmp_path / "x.tar", **members))
     async with open_store(new, tmp_path) as store:
         assert not any((await store.read(_everything)).values())
 
@@ -177,6 +153,6 @@ async def test_a_database_without_a_store_or_without_an_answer_is_said_so(new: s
 
 
 def test_a_backup_of_postgresql_is_not_put_into_sqlite(tmp_path: Path) -> None:
-    file = _tar(tmp_path / "x.tar", **{"tables.json": b"{}"})
+    file = tar_of(tmp_path / "x.tar", **{"tables.json": b"{}"})
     with pytest.raises(StoreError, match="is a backup of a PostgreSQL store"):
         of_sqlite.restore(file, tmp_path / "mai.db")
