@@ -20,6 +20,7 @@ import aiohttp
 
 from demo.judge import percentile
 from demo.world import ROOT, World, stop_system, world, write_lists
+from simulator import bare_asterisk
 from simulator.ami import Event
 from simulator.asterisk_process import Asterisk
 from simulator.ports import free_port
@@ -49,30 +50,6 @@ def numbers(count: int) -> list[str]:
 
 # --- the peer: a dialplan alone ---
 
-_MODULES = """
-res_timing_timerfd res_sorcery_config res_sorcery_memory res_sorcery_astdb res_pjproject res_pjsip
-res_pjsip_session res_pjsip_pubsub res_pjsip_sdp_rtp res_pjsip_caller_id res_pjsip_rfc3326 res_rtp_asterisk
-chan_pjsip codec_alaw codec_resample format_wav format_pcm pbx_config app_read app_stack app_userevent
-"""
-_PJSIP = """\
-[udp]
-type=transport
-protocol=udp
-bind=127.0.0.1:{port}
-[trunk]
-type=endpoint
-transport=udp
-disallow=all
-allow=alaw
-direct_media=no
-media_address=127.0.0.1
-bind_rtp_to_media_address=yes
-aors=trunk
-context=nowhere
-[trunk]
-type=aor
-contact=sip:{callee}
-"""
 _EXTENSIONS = """\
 [menu]
 exten => s,1,Read(KEY,{sounds}/greeting,1,,1,4)
@@ -88,14 +65,8 @@ async def dialplan(folder: Path, callee: SippCallee, rate: float, seconds: float
 
     make_sounds(folder / "sounds")
     port = free_port(socket.SOCK_DGRAM)
-    files = {
-        "modules.conf": "[modules]\nautoload=no\n" + "".join(f"load={m}.so\n" for m in _MODULES.split()),
-        "logger.conf": "[general]\n[logfiles]\nmessages.log => warning,error\n",
-        "rtp.conf": "[general]\nrtpstart=40000\nrtpend=49999\nstrictrtp=no\n",
-        "pjsip.conf": _PJSIP.format(port=port, callee=callee.address),
-        "extensions.conf": _EXTENSIONS.format(sounds=(folder / "sounds").resolve()),
-        "cdr.conf": "[general]\nenable=no\n",
-    }
+    extensions = _EXTENSIONS.format(sounds=(folder / "sounds").resolve())
+    files = bare_asterisk.files(port, callee.address, (40000, 49999), extensions)
     pressed = 0
 
     def seen(event: Event) -> None:

@@ -10,41 +10,21 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from simulator import bare_asterisk
 from simulator.ami import Event
 from simulator.asterisk_process import Asterisk
 from simulator.ports import free_port
 from simulator.sounds import make_sounds
 
 _MODULES = """
-res_timing_timerfd res_sorcery_config res_sorcery_memory res_sorcery_astdb res_pjproject res_pjsip
-res_pjsip_session res_pjsip_pubsub res_pjsip_sdp_rtp res_pjsip_caller_id res_pjsip_rfc3326
 res_pjsip_registrar res_pjsip_authenticator_digest res_pjsip_endpoint_identifier_user
-res_pjsip_endpoint_identifier_anonymous res_rtp_asterisk chan_pjsip codec_alaw codec_ulaw codec_resample
-format_wav format_pcm pbx_config app_dial app_playback app_read app_stack app_userevent func_callerid
+res_pjsip_endpoint_identifier_anonymous codec_ulaw app_dial app_playback func_callerid
 func_channel func_logic func_timeout func_uri bridge_simple bridge_builtin_features
 """
 
 _PJSIP = """\
-[udp]
-type=transport
-protocol=udp
-bind=127.0.0.1:{port}
-[media](!)
-type=endpoint
-transport=udp
-disallow=all
-allow=alaw
-direct_media=no
-media_address=127.0.0.1
-bind_rtp_to_media_address=yes
 [anonymous](media)
 context=inbound
-[trunk](media)
-context=nowhere
-aors=trunk
-[trunk]
-type=aor
-contact=sip:{network}
 [agent1](media)
 context=nowhere
 aors=agent1
@@ -101,14 +81,10 @@ class Caller:
     def __init__(self, folder: Path, network: str = "127.0.0.1:9") -> None:
         make_sounds(folder / "sounds")
         self.port = free_port(socket.SOCK_DGRAM)
-        files = {
-            "modules.conf": "[modules]\nautoload=no\n" + "".join(f"load={m}.so\n" for m in _MODULES.split()),
-            "logger.conf": "[general]\n[logfiles]\nmessages.log => notice,warning,error\n",
-            "rtp.conf": "[general]\nrtpstart=25000\nrtpend=27999\nstrictrtp=no\n",
-            "pjsip.conf": _PJSIP.format(port=self.port, network=network),
-            "extensions.conf": _EXTENSIONS.format(sounds=(folder / "sounds").resolve()),
-            "cdr.conf": "[general]\nenable=no\n",
-        }
+        extensions = _EXTENSIONS.format(sounds=(folder / "sounds").resolve())
+        files = bare_asterisk.files(
+            self.port, network, (25000, 27999), extensions, modules=_MODULES, pjsip=_PJSIP
+        )
         self.asterisk = Asterisk(folder, files, self._on_event)
         self.inbound_keys: list[str] = []
         self.network = network
