@@ -13,7 +13,8 @@ WORDS = (
     "khong nhan quang cao", "khong nhan qc",
 )  # fmt: skip
 
-_SPACES = re.compile(r"[\s.,;:!?'\"()\[\]-]+")
+#: "@" is octet 0 of GSM 03.38, with which some phones end or fill a text; U+FFFD an octet that meant nothing.
+_SPACES = re.compile(r"[\s.,;:!?'\"()\[\]@\ufffd-]+")
 #: What people copy from "soan TC gui 8989", and what they add to be polite.
 _AROUND = re.compile(r"^(?:soan )?(.*?)(?: gui)?(?: [0-9]{3,5})?(?: nhe| nha| a)?$")
 

@@ -19,7 +19,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "calls": ("started_at", "direction", "number", "programme", "outcome", "keys", "offer", "text"),
     "sms": ("at", "number", "kind", "sender", "state", "parts", "text", "reason"),
     "registrations": ("at", "number", "package", "state", "reference", "reason"),
-    "received": ("at", "number", "to", "state", "text"),
+    "received": ("at", "number", "to", "understood", "text"),
 }
 #: The keys of DESIGN §5, in its order: the header of --csv, also of a log that is empty.
 ALL_COLUMNS: dict[str, tuple[str, ...]] = {
@@ -35,7 +35,7 @@ ALL_COLUMNS: dict[str, tuple[str, ...]] = {
         "message_ids", "delivered_at", "reason",
     ),
     "registrations": ("id", "programme", "number", "package", "state", "at", "reference", "reason"),
-    "received": ("id", "number", "to", "text", "bind", "state", "at"),
+    "received": ("id", "number", "to", "text", "bind", "state", "understood", "at"),
 }  # fmt: skip
 #: Sentences: on a narrow terminal they have lines of their own.
 _LONG = frozenset({"text", "rule", "reason", "last_refused"})

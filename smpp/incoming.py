@@ -23,8 +23,10 @@ from store.tx import Tx
 
 logger = log("sms")
 
-#: A long message whose parts stop coming is read as far as it came after this time.
-_PARTS_EXPIRE = timedelta(hours=6)
+#: A long message whose parts stop coming is read as far as it came after this time: a refusal in it holds (R6).
+_PARTS_EXPIRE = timedelta(minutes=5)
+#: How long parts that were joined are remembered, to know them when they are delivered again.
+_JOINED_EXPIRE = timedelta(hours=6)
 
 _STATES: dict[State, parts.Receipt] = {
     State.DELIVERED: "delivered",
@@ -108,9 +110,21 @@ def _part(long: LongPart) -> Part:
 
 
 def _take_whole(
-    tx: Tx, app: App, bind: str | None, number: str, to: str, came: list[Part], name: str, now: datetime
+    tx: Tx,
+    app: App,
+    bind: str | None,
+    number: str,
+    to: str,
+    came: list[Part],
+    name: str,
+    now: datetime,
+    *,
+    complete: bool = True,
 ) -> None:
-    """Store a message that is complete, or as much of it as came, and act on its words once."""
+    """Store a message that is complete, or as much of it as came, and act on its words once.
+
+    What is not complete orders nothing: its other half may say "not".
+    """
     text = join([replace(part, total=len(came)) for part in came]) or ""
     stored = received.add(tx, id=name, number=number, to=to, text=text, bind=bind, at=now)
     if not number.startswith("+84"):
@@ -123,15 +137,15 @@ def _take_whole(
         return
     elif is_help(text):
         messages.add(tx, _help(app, number, now), now=now)
-        received.done(tx, id=stored)
-    elif (order := _order(app, text, now)) is not None:
+        received.done(tx, id=stored, as_="help")
+    elif complete and (order := _order(app, text, now)) is not None:
         if order.package is None:
             told = not_on_sale(number, text, app.sender_to(to), app.config.texts, now)
             messages.add(tx, told, now=now)
         else:
             registrations.add_order(tx, received=stored, number=number, package=order.package, now=now)
             logger.info("registration by SMS", number=number, package=order.package)
-        received.done(tx, id=stored)
+        received.done(tx, id=stored, as_="order" if order.package else "not_on_sale")
 
 
 def _order(app: App, text: str, now: datetime) -> Order | None:
@@ -146,7 +160,7 @@ def _refuse(tx: Tx, app: App, number: str, ref: str, now: datetime) -> None:
     """R6: it holds at once, for every programme, and is confirmed one time."""
     if numbers.refuse(tx, number=number, at=now, via="sms", ref=ref):
         messages.add(tx, refusal_confirmed(number, ref, app.config.texts, now), now=now)
-    received.done(tx, id=ref)
+    received.done(tx, id=ref, as_="refusal")
     logger.info("refusal by SMS", number=number)
 
 
@@ -160,9 +174,11 @@ def _help(app: App, number: str, now: datetime) -> NewMessage:
 
 def join_incomplete(tx: Tx, *, app: App, now: datetime) -> int:
     """Long messages whose parts stopped coming, read as far as they came: a refusal in them holds. How many."""
+    received.forget_joined(tx, before=now - _JOINED_EXPIRE)
     taken = received.incomplete(tx, before=now - _PARTS_EXPIRE)
     for came in taken:
         first = came[0]
         name = _hash(*(each.hash for each in came))
-        _take_whole(tx, app, None, first.number, first.to, [_part(each) for each in came], name, now)
+        parts_ = [_part(each) for each in came]
+        _take_whole(tx, app, None, first.number, first.to, parts_, name, now, complete=False)
     return len(taken)

@@ -45,6 +45,10 @@ _FROM_EXTENSION: Final = {chr(septet): char for char, septet in _EXTENSION.items
 _IA5: Final = 1
 #: Some write GSM 03.38 and call it IA5 (node-smpp does): control characters that no text in IA5 has give it away.
 _LOOKS_GSM: Final = re.compile(rb"(?=.*[\x00-\x08\x0b\x0c\x0e-\x1f\x7f])[\x00-\x7f]*", re.DOTALL).fullmatch
+#: UCS2 that is called something else: every other octet is 0, as in no text of eight or seven bits.
+_LOOKS_UCS2: Final = re.compile(rb"(?:\x00[\x01-\x7f]){2,}", re.DOTALL).fullmatch
+#: The alphabet in bits 3 and 2 of the general data coding groups (23.038, 4), which share SMPP's 0x10...0x7F.
+_ALPHABETS: Final = (0, 3, 8, 0)
 _ESCAPED: Final = re.compile("\x1b(.)", re.DOTALL)
 
 
@@ -84,10 +88,11 @@ def encode(text: str, coding: Coding) -> bytes:
 
 def decode(octets: bytes, data_coding: int, default: Coding = Coding.GSM) -> str:
     """What came in; octets that mean nothing become U+FFFD. `default`: the SMSC's own alphabet, coding 0."""
-    if data_coding & 0xF0 == 0xF0:  # a message class: bit 2 tells 8-bit data from the default alphabet
-        data_coding = int(Coding.LATIN1) if data_coding & 0x04 else 0
+    data_coding = _plain_coding(data_coding)
     if data_coding == 0 or (data_coding == _IA5 and _LOOKS_GSM(octets)):
         data_coding = int(default) if data_coding == 0 else int(Coding.GSM)
+    if data_coding != Coding.UCS2 and _LOOKS_UCS2(octets):
+        data_coding = int(Coding.UCS2)
     if data_coding == Coding.UCS2:
         return octets.decode("utf-16-be", "replace")
     if data_coding == Coding.GSM:
@@ -99,3 +104,15 @@ def decode(octets: bytes, data_coding: int, default: Coding = Coding.GSM) -> str
         pieces[1::2] = [_FROM_EXTENSION.get(p) or p.translate(_FROM_BASIC) for p in pieces[1::2]]
         return "".join(pieces)
     return octets.decode("latin-1")  # 1 (IA5), 3, and binary codings: every octet kept
+
+
+def _plain_coding(data_coding: int) -> int:
+    """Without message class, deletion mark and the like: 0 the default alphabet, 3 eight bits, 8 UCS2; SMPP's own stay."""
+    if 0x10 <= data_coding < 0x80:  # general groups: with a class, or to be deleted when read
+        return _ALPHABETS[data_coding >> 2 & 3]
+    group = data_coding & 0xF0
+    if group == 0xF0:  # a message class: bit 2 tells 8-bit data from the default alphabet
+        return int(Coding.LATIN1) if data_coding & 0x04 else 0
+    if group == 0xE0:  # a waiting message, in UCS2
+        return int(Coding.UCS2)
+    return data_coding if group == 0 else 0  # reserved, and waiting messages: the default alphabet

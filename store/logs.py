@@ -109,13 +109,14 @@ def registrations(tx: Tx, **which: Unpack[Which]) -> Iterator[Entry]:
 
 
 def received(tx: Tx, **which: Unpack[Which]) -> Iterator[Entry]:
-    """SMS from subscribers in [since, until), in that order; `state` done: it was acted on. None is of a programme."""
+    """SMS from subscribers in [since, until), in that order; `understood`: as what it was acted on (refusal, help,
+    order, not_on_sale; null: as nothing). None is of a programme."""
     if which.get("programme") is not None:
         return
     chosen = _chosen(received_table, "at", which).where(received_table.c.kind == "mo")
     plain = ("id", "number", "to", "text", "bind", "state")
     for row in _stream(tx, chosen):
-        yield {name: row._mapping[name] for name in plain} | {"at": iso(row.at)}
+        yield {name: row._mapping[name] for name in plain} | {"understood": row.status, "at": iso(row.at)}
 
 
 #: `mai log KIND`.

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import Row, delete, func, select, update
 
@@ -74,9 +74,12 @@ def new(tx: Tx, *, limit: int) -> tuple[Incoming, ...]:
     return tuple(Incoming(row.id, row.number, row.to, row.text, row.bind, moment(row.at)) for row in rows)
 
 
-def done(tx: Tx, *, id: str) -> None:
-    """It was acted on."""
-    tx.execute(update(received).where(received.c.id == id).values(state="done"))
+Understood = Literal["refusal", "help", "order", "not_on_sale"]
+
+
+def done(tx: Tx, *, id: str, as_: Understood) -> None:
+    """It was acted on, as what it was understood to be."""
+    tx.execute(update(received).where(received.c.id == id).values(state="done", status=as_))
 
 
 @dataclass(frozen=True)
@@ -140,12 +143,16 @@ def add_part(
     return tuple(sorted(found, key=lambda each: each.part))
 
 
+def forget_joined(tx: Tx, *, before: datetime) -> None:
+    """Parts of whole messages that are too old to be delivered again."""
+    tx.execute(delete(received_parts).where(received_parts.c.joined, received_parts.c.at < us(before)))
+
+
 def incomplete(tx: Tx, *, before: datetime, limit: int = 100) -> tuple[tuple[LongPart, ...], ...]:
     """Long SMS whose newest part is older than `before`: taken out, in the parts that came."""
-    tx.execute(delete(received_parts).where(received_parts.c.joined, received_parts.c.at < us(before)))
     c = received_parts.c
     same = (c.number, c.to, c.method, c.reference, c.total)
-    old = select(*same).group_by(*same).having(func.max(c.at) < us(before)).limit(limit)
+    old = select(*same).where(~c.joined).group_by(*same).having(func.max(c.at) < us(before)).limit(limit)
     taken = []
     for row in tx.execute(old).all():
         mine = tuple(column == value for column, value in zip(same, row, strict=True))

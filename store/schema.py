@@ -242,7 +242,7 @@ received = Table(
     Column("bind", Text),
     Column("state", Text, nullable=False),  # new, done, unmatched
     Column("smsc_id", Text, index=True),  # of a receipt, normalised: it may come before its response
-    Column("status", Text),  # of a receipt: delivered, failed
+    Column("status", Text),  # of a receipt: delivered, failed; of an SMS: refusal, help, order, not_on_sale
     Column("reference", Integer),  # of a receipt: the user_message_reference it carries
     _time("at", nullable=False),
 )

@@ -10,6 +10,7 @@ from core.refusal import is_refusal
     [
         "TC", "tc", "T.C", "(TC)", "TCQC", "TC nhe", "TC 8989", "TC gui 8989", "Soạn TC gửi 8989", "Từ chối", "TU CHOI QC",
         "HỦY QC", "huy quang cao", "từ chối quảng cáo đi", "toi tu choi", "Không nhận quảng cáo", "STOP",
+        "TC@", "@TC@@@", "TC\x00", "TC\ufffd", "T@C", "\ufeffTC",
     ],
 )  # fmt: skip
 def test_a_refusal_is_heard_however_it_is_written(text: str) -> None:

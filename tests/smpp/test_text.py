@@ -62,6 +62,14 @@ def test_the_table_is_that_of_gsm_03_38(said: str, septets: str) -> None:
         (b"\xd8\x3d", 8, "�"),
         (b"\x00", 0xF1, "@"),
         (b"\xe9", 0xF5, "é"),
+        (b"\x00T\x1e\xeb", 0x18, "Từ"),
+        (b"\x00T\x1e\xeb", 0x48, "Từ"),
+        (b"\x00T\x1e\xeb", 0xE0, "Từ"),
+        (b"\x11", 0x10, "_"),
+        (b"\x11", 0xC8, "_"),
+        (b"\xe9", 0x15, "é"),
+        (b"\x00T\x00C", 0, "TC"),
+        (b"\x00T\x00C", 3, "TC"),
     ],
 )
 def test_odd_octets_are_read_as_far_as_they_mean_something(

@@ -2,6 +2,7 @@
 
 import itertools
 import unicodedata
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -11,14 +12,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from runtime.app import App
 from simulator.smpp_codec import Sm
 from simulator.smsc import Delivery
 from smpp import segments
 from smpp.incoming import join_incomplete, take_incoming
 from smpp.pdu import DeliverSm
 from smpp.segments import Method
-from store import received
-from store.database import open_store
+from store import logs, received
+from store.database import Store, open_store
+from tests.core.sample import CATALOGUE
 from tests.smsc.world import AN, TEN, World, app_in, config, gateway, known_subscribers, new, wire, world
 
 REFUSALS = ["TC", "tc", "Từ chối", "TU CHOI", "HUY QC", "hủy qc.", "Tu choi QC cam on", "STOP"]
@@ -164,10 +167,46 @@ async def test_what_came_of_a_message_whose_parts_stop_is_read_after_a_while(tmp
         first = _parts("TU CHOI " + "a" * 300, Method.SAR)[0]
         await take_incoming(app, "b", first)
         assert await store.write(partial(join_incomplete, app=app, now=app.now())) == 0
-        later = app.now() + timedelta(hours=7)
+        later = app.now() + timedelta(minutes=6)
         assert await store.write(partial(join_incomplete, app=app, now=later)) == 1
         rows = [row async for row in _kinds(World(app, None))]  # type: ignore[arg-type]
         assert rows == ["refusal_confirmed"]
+
+
+def _with_packages(store: Store, folder: Path) -> App:
+    app = app_in(store, config(registration={"url": "http://127.0.0.1:1"}), folder)
+    app.installation = replace(app.installation, catalogue=CATALOGUE)
+    return app
+
+
+async def test_half_an_order_orders_nothing(tmp_path: Path) -> None:
+    """What is not complete may say the contrary in its other half: nobody pays for it."""
+    async with open_store("sqlite:///mai.db", tmp_path) as store:
+        app = _with_packages(store, tmp_path)
+        whole, half = (
+            DeliverSm("84901234567", "8989", b"DK C90N"),
+            _parts("DK C90N" + " " * 200, Method.SAR)[0],
+        )
+        await take_incoming(app, "b", half)
+        await store.write(partial(join_incomplete, app=app, now=app.now() + timedelta(minutes=6)))
+        assert await store.read(lambda tx: [row["understood"] for row in logs.received(tx)]) == [None]
+        await take_incoming(app, "b", whole)
+        assert await store.read(lambda tx: [row["package"] for row in logs.registrations(tx)]) == ["C90N"]
+
+
+@pytest.mark.parametrize(
+    ("text", "understood"),
+    [("TC", "refusal"), ("TG", "help"), ("DK C90N", "order"), ("DK XYZ", "not_on_sale"), ("xin chao", None)],
+)
+async def test_the_log_says_what_each_sms_was_understood_as(
+    tmp_path: Path, text: str, understood: str | None
+) -> None:
+    """O16: who answers a complaint sees what was made of a message."""
+    async with open_store("sqlite:///mai.db", tmp_path) as store:
+        app = _with_packages(store, tmp_path)
+        await take_incoming(app, "b", DeliverSm("84901234567", "8989", text.encode()))
+        [row] = await store.read(lambda tx: [*logs.received(tx)])
+        assert (row["understood"], row["state"]) == (understood, "done" if understood else "new")
 
 
 async def _kinds(world: World) -> Any:

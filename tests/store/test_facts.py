@@ -135,5 +135,5 @@ async def test_a_redelivered_sms_is_one_and_the_same_words_later_are_another(sto
     assert stored[3] is None
     waiting = await store.read(lambda tx: received.new(tx, limit=10))
     assert [each.id for each in waiting] == [stored[0], stored[2]]
-    await store.write(lambda tx: received.done(tx, id="h"))
+    await store.write(lambda tx: received.done(tx, id="h", as_="refusal"))
     assert len(await store.read(lambda tx: received.new(tx, limit=10))) == 1

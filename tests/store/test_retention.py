@@ -35,7 +35,7 @@ def _a_life(tx: Tx) -> None:
     messages.mark_sending(tx, id=first.id, parts=2, bind="b", at=NOW)
     messages.sending_after_crash(tx, now=NOW, tries=1)
     received.add(tx, id="mo", number=AN, to="8989", text="TC", bind="b", at=NOW)
-    received.done(tx, id="mo")
+    received.done(tx, id="mo", as_="refusal")
 
 
 async def _remove(store: Store, now: object) -> dict[str, int]:
