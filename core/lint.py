@@ -129,6 +129,12 @@ def lint(
     return tuple(sorted(findings, key=lambda finding: finding.line))
 
 
+def advertising_word(text: str) -> str | None:
+    """A word of advertising in a text, with or without its marks; None: it has none."""
+    said = " ".join(without_marks(text).lower().split())
+    return next((word for word in _ADVERTISING if without_marks(word) in said), None)
+
+
 def may_start(findings: tuple[Finding, ...]) -> bool:
     """R11: a programme with a finding that nobody waived does not start."""
     return not any(finding.stops for finding in findings)
@@ -197,9 +203,9 @@ def _label(look: _Look) -> Iterator[_Found]:
                 path, message.text or "", f"{has[0]} is not in front", "take it out, it is put in front"
             )
         if message.class_ == "transactional":
-            words = [word for word in _ADVERTISING if word in (message.text or "").lower()]
-            if words:
-                wrong = f'a transactional text has words of advertising: "{words[0]}"'
+            word = advertising_word(message.text or "")
+            if word is not None:
+                wrong = f'a transactional text has words of advertising: "{word}"'
                 yield _Found(path, message.text or "", wrong, "take them out, or write class: advertising")
 
 

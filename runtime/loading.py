@@ -1,12 +1,14 @@
 """Which files make up this installation, and are they all right? Reads them; core/loading.py judges them."""
 
 import os
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from importlib.util import find_spec
 from pathlib import Path
 
+from core.check_binds import bind_warnings
 from core.config import Config
 from core.decree import law_rows
 from core.facts import Programme, law_of
@@ -14,7 +16,7 @@ from core.lint import Finding, lint
 from core.loading import Problem, parse_campaign, parse_config, parse_packages
 from core.packages import Catalogue
 from core.written import VIETNAM
-from core.yaml_file import BadYaml
+from core.yaml_file import BadYaml, key_of, read
 from runtime.app import App, Installation, Media
 from runtime.clock import clock_of, not_heeded
 from runtime.failed import BadInstallation
@@ -138,7 +140,9 @@ def check(file: Path, costs: CostLines, house_costs: HouseCostLines) -> tuple[li
     catalogue = load_catalogue(config, folder)
     lines += house_costs(config, catalogue)
     lines.append(f"{_shown((folder / config.packages).resolve())}: {len(catalogue.packages)} packages")
-    for each in load_campaigns(config, folder, catalogue):
+    campaigns = load_campaigns(config, folder, catalogue)
+    lines[1:1] = _warnings(file, config, campaigns)
+    for each in campaigns:
         lines += [str(problem) for problem in each.problems] + [str(finding) for finding in each.findings]
         title = f": {each.programme.campaign.title}" if each.programme else ""
         held = each.why_held_back is not None
@@ -149,6 +153,21 @@ def check(file: Path, costs: CostLines, house_costs: HouseCostLines) -> tuple[li
         lines += costs(each.programme, catalogue, config) if each.programme else []
         worst = max(worst, 2 if each.problems else 1 if held else 0)
     return lines, worst
+
+
+def _warnings(file: Path, config: Config, campaigns: Iterable[Loaded]) -> list[str]:
+    """What is odd about config.yaml and stops nothing, a line each."""
+    document = read(_text(file, "the configuration"), _shown(file))
+    programmes = {each.name: each.programme for each in campaigns if each.programme}
+    found = [*bind_warnings(config, programmes)]
+    kafka = next((n for n, source in enumerate(config.sources) if source.kind == "kafka"), None)
+    if kafka is not None and find_spec("aiokafka") is None:
+        right = "pip install --require-hashes -r requirements-kafka.txt"
+        found.append((("sources", kafka, "kind"), "aiokafka is not installed", right))
+    return [
+        f"{document.file}:{document.line(path)}: {key_of(path)}: warning: {wrong}, {right}"
+        for path, wrong, right in found
+    ]
 
 
 async def about_the_clock(file: Path) -> list[str]:

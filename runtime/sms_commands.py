@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from runtime.asking import ask_live
+from runtime.asking import ask_live, who
 from runtime.failed import CommandFailed
 from runtime.options import CONFIG, AsJson, ConfigFile, Number
 
@@ -30,16 +30,21 @@ def add_commands(app: typer.Typer, ended: Ended) -> None:
         number: Number,
         text: Annotated[str, typer.Argument(help="What it says; nothing is added.")],
         sender: Annotated[str | None, typer.Option("--sender", help="A granted sender.")] = None,
+        anyway: Annotated[
+            str | None,
+            typer.Option("--anyway", help="Why words of advertising go to a number that refused them."),
+        ] = None,
         config: ConfigFile = CONFIG,
         json: AsJson = False,
     ) -> None:
         """Send a test SMS; returns when the SMSC has answered.
 
         \b
-        Example:
+        Examples:
           mai sms 0901234567 "Thử nghiệm từ tổng đài"
+          mai sms 0901234567 "Ưu đãi … (thử)" --anyway "own phone, ticket 12"
         """
-        ended(_sms(config, number, text, sender, json=json))
+        ended(_sms(config, number, text, sender, anyway, json=json))
 
     @app.command()
     def smsc(config: ConfigFile = CONFIG, json: AsJson = False) -> None:
@@ -52,17 +57,26 @@ def add_commands(app: typer.Typer, ended: Ended) -> None:
         ended(_smsc(config, json=json))
 
 
-async def _sms(config: Any, number: str, text: str, sender: str | None, *, json: bool) -> int:
+async def _sms(
+    config: Any, number: str, text: str, sender: str | None, anyway: str | None, *, json: bool
+) -> int:
     from runtime import shown
 
-    sent = await ask_live(config, "sms", number=number, text=text, sender=sender)
+    asked = {"number": number, "text": text, "sender": sender, "anyway": anyway, "by": who()}
+    sent = await ask_live(config, "sms", **asked)
+    if sent["waits"]:
+        raise CommandFailed(f"stored and not sent yet: {sent['waits']}. It stays queued and goes by itself")
     waited = 0.0
     while True:
         found = await ask_live(config, "sms_fate", id=sent["id"], number=sent["number"])
         if found and found["state"] in _ANSWERED:
             break
         if waited >= _ANSWER_S:
-            raise CommandFailed(f"no answer of the SMSC within {_ANSWER_S:g} s; `mai smsc` says why")
+            state = found["state"] if found else "due"
+            raise CommandFailed(
+                f"no answer of the SMSC within {_ANSWER_S:g} s, the message is {state} and stays queued; "
+                "`mai smsc` says why"
+            )
         await asyncio.sleep(_LOOK_S)
         waited += _LOOK_S
     shown.as_json([found]) if json else shown.as_table("sms", [found], shown.COLUMNS["sms"])
@@ -83,4 +97,6 @@ async def _smsc(config: Any, *, json: bool) -> int:
         highlight=False,
     )
     shown.as_table("unknown", found["unknown"])
+    if found["untaken"]:
+        shown.as_table("no bind takes these: see smsc[].senders and programmes", found["untaken"])
     return 0

@@ -8,8 +8,8 @@ from core.config import Bind, Config, Texts
 from core.facts import Programme
 from core.messages import compose
 from core.packages import Catalogue
+from core.routes import routes, takes
 from core.templates import BadTemplate, Offer, dong, offer_of
-from smpp.routes import routes, takes
 from smpp.segments import Method, TooLong, how_many_parts
 from smpp.text import Coding, NotText, coding_of, normal
 

@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 
 from core.config import Bind
+from core.routes import Route, routes, untaken
 from runtime.app import App
 from runtime.logs import log
 from runtime.measures import Measure
@@ -25,11 +26,9 @@ from smpp.flow import Flow
 from smpp.incoming import join_incomplete, take_incoming
 from smpp.link import BindAs, Link, Timers, tls_context
 from smpp.pdu import DataSm, DeliverSm, InvalidField, ProtocolError
-from smpp.routes import routes, untaken
 from smpp.session import Session, connect
 from smpp.statuses import Verdict
 from store import messages
-from store.messages import Route
 from store.tx import Tx
 
 logger = log("sms")

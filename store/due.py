@@ -1,6 +1,5 @@
 """Which messages may be looked at for sending now, and what does the gateway need to know of each?"""
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -8,6 +7,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import and_, bindparam, exists, func, not_, or_, select, true
 
 from core.campaigns import Class
+from core.routes import EVERYTHING, Route
 from store.prepared import Prepared, among
 from store.schema import message_parts, messages
 from store.times import moment, us
@@ -49,15 +49,6 @@ _COLUMNS = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Route:
-    """Which messages a bind takes; empty: of every sender, every programme. `but`: what better binds take."""
-
-    senders: tuple[str, ...] = ()
-    programmes: tuple[str, ...] = ()
-    but: tuple["Route", ...] = ()
-
-
 #: An earlier message to the same number that was refused for now goes first, if it does within this time.
 _SOON = timedelta(minutes=1)
 
@@ -92,7 +83,7 @@ def _due(route: Route, programmes_held: tuple[str, ...], looking: bool) -> Prepa
     chosen = select(*(messages.c[name] for name in _COLUMNS)).where(
         messages.c.state == word("due"), messages.c.due_at <= bindparam("now"), ~_WAITS, ~_OVERTAKES
     )
-    if route != Route():
+    if route != EVERYTHING:
         chosen = chosen.where(_taken_by(route))
     if programmes_held:
         advertising = messages.c["class"] == "advertising"
@@ -118,7 +109,7 @@ def due(
     now: datetime,
     limit: int,
     programmes_held: tuple[str, ...] = (),
-    route: Route = Route(),
+    route: Route = EVERYTHING,
 ) -> tuple[Message, ...]:
     """Messages that may be looked at for sending now, in order within each number.
 

@@ -10,6 +10,7 @@ from sqlalchemy import bindparam, literal_column, select
 from core.campaigns import Channel
 from core.facts import Event, Facts, Subscriber, Touch
 from core.outcomes import Outcome
+from core.written import VIETNAM
 from store import lists, settings
 from store.prepared import Prepared
 from store.schema import calls, contacts, messages, numbers
@@ -65,6 +66,16 @@ def facts_for(
 def blocked_channels(row: tuple[Any, ...] | None) -> frozenset[Channel]:
     """R2: what the DoNotCall list's row of a number forbids; a word that is not known means both."""
     return _CHANNELS.get(row[0], _CHANNELS["both"]) if row else frozenset()
+
+
+def no_advertising_sms(tx: Tx, *, number: str) -> str | None:
+    """Why this number gets no advertising SMS, whatever the programme (R2, R6); None: neither says no."""
+    if (refused := _refused_at(tx, number)) is not None:
+        return f"R6: this number refused advertising on {refused.astimezone(VIETNAM):%d/%m/%Y %H:%M}"
+    listed = lists.look_up(tx, lists.in_force(tx, programme="").get(("dnc", "")), number=number)
+    return (
+        "R2: this number is on the DoNotCall register for SMS" if "sms" in blocked_channels(listed) else None
+    )
 
 
 def subscriber(tx: Tx, *, number: str) -> Subscriber | None:

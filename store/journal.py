@@ -12,7 +12,8 @@ from store.times import moment, us
 from store.tx import Tx
 
 Did = Literal[
-    "refused", "refusal_undone", "forgotten", "complaint", "campaign_changed", "packages_changed", "rule_waived"
+    "refused", "refusal_undone", "forgotten", "complaint", "campaign_changed", "packages_changed", "rule_waived",
+    "sent_anyway",
 ]  # fmt: skip
 
 

@@ -22,8 +22,9 @@ from sqlalchemy import (
 )
 
 from core.after_call import NewMessage
+from core.routes import Route
 from store import receipts
-from store.due import Message, Route, due, next_due_at
+from store.due import Message, due, next_due_at
 from store.part_state import derive, due_when_answered, remove
 from store.prepared import Prepared, among, pairs
 from store.schema import message_parts, messages, part_references

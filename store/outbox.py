@@ -65,6 +65,19 @@ def backlog(tx: Tx, *, now: datetime, binds: Sequence[Bind] = (), held: Sequence
     return Backlog(sum(row.counted for row in rows), sum(int(row.parts) for row in rows), moment(oldest))
 
 
+def untaken(tx: Tx, *, binds: Sequence[Bind]) -> list[dict[str, Any]]:
+    """Messages that wait though none of `binds` takes them, counted by sender and programme; no bind takes any."""
+    senders = [bind for bind in binds if bind.bind != "receiver"]
+    if any(not bind.senders and not bind.programmes for bind in senders):
+        return []
+    c = messages.c
+    chosen = select(c.sender, c.programme, func.count().label("waiting")).where(c.state == word("due"))
+    if senders:
+        chosen = chosen.where(not_(or_(*(_takes(bind) for bind in senders))))
+    rows = tx.execute(chosen.group_by(c.sender, c.programme).order_by(c.sender, c.programme))
+    return [{"sender": row.sender, "programme": row.programme, "messages": row.waiting} for row in rows]
+
+
 def _takes(bind: Bind) -> Any:
     mine: list[Any] = []
     if bind.senders:

@@ -12,7 +12,8 @@ from core.written import VIETNAM
 from runtime import sms
 from runtime.control import CommandFailed
 from simulator.smsc import Faults
-from store import outbox
+from store import journal, outbox
+from store import numbers as numbers_
 from tests.smsc.world import AN, BINH, TEN, World, new, numbers, wire, world
 
 END = datetime(2026, 11, 23, 22, tzinfo=VIETNAM)
@@ -43,6 +44,33 @@ async def test_a_test_sms_that_cannot_be_sent_is_said(
     with pytest.raises(CommandFailed, match=why):
         await sms.send_test(running.app, **fields)
     assert running.submits() == []
+
+
+async def test_advertising_by_hand_to_who_refused_needs_a_reason_that_is_kept(running: World) -> None:
+    """R6: whoever types it; without such words the SMS goes, for it is no advertising."""
+    await running.store.write(lambda tx: numbers_.refuse(tx, number=AN, at=TEN, via="cli", ref="r"))
+    for text in ("ƯU ĐÃI hôm nay", "Uu  dai hom nay"):
+        with pytest.raises(CommandFailed, match=r"R6: this number refused advertising .*--anyway"):
+            await sms.send_test(running.app, number=AN, text=text)
+    assert running.submits() == []
+    await sms.send_test(running.app, number=AN, text="Xin chào")
+    sent = await sms.send_test(running.app, number=AN, text="Ưu đãi", anyway="own phone", by="an")
+    await running.until(lambda rows: rows[sent["id"]]["state"] == "delivered")
+    kept = await running.store.read(lambda tx: journal.of_number(tx, number=AN))
+    assert [(entry.by, entry.reason) for entry in kept if entry.did == "sent_anyway"] == [("an", "own phone")]
+
+
+async def test_a_test_sms_that_has_to_wait_says_why(tmp_path: Path) -> None:
+    """Issue 4, 6: a bind that is down, or none that takes the sender."""
+    async with world(tmp_path, senders=["9090"]) as running:
+        sent = await sms.send_test(running.app, number=AN, text="Xin chào")
+        assert sent["waits"].startswith("no bind takes messages from 8989 of the house")
+        found = await sms.smsc(running.app)
+        assert found["untaken"] == [{"sender": "8989", "programme": None, "messages": 1}]
+        assert (await sms.send_test(running.app, number=AN, text="Xin chào", sender="9090"))["waits"] is None
+        running.app.says["sms"] = lambda: {"smsc1": {"bound": False, "why": "refused"}}
+        sent = await sms.send_test(running.app, number=AN, text="Xin chào", sender="9090")
+        assert sent["waits"] == "bind smsc1 is down: refused"
 
 
 async def test_binds_outbox_and_unknowns_are_shown(tmp_path: Path) -> None:

@@ -7,9 +7,9 @@ from types import ModuleType
 import pytest
 from sqlalchemy.dialects import sqlite
 
+from core.routes import Route
 from store import due, messages, part_state, parts, receipts
 from store.database import Store, open_store
-from store.due import Route
 from store.prepared import Prepared
 
 _BIG = {"messages", "message_parts", "received", "before"}

@@ -1,9 +1,21 @@
 """Which bind takes which message? By sender and programme; the bind that says more goes before one that says less."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from core.config import Bind
-from store.messages import Route
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Which messages a bind takes; empty: of every sender, every programme. `but`: what better binds take."""
+
+    senders: tuple[str, ...] = ()
+    programmes: tuple[str, ...] = ()
+    but: tuple["Route", ...] = ()
+
+
+EVERYTHING = Route()
 
 
 def routes(binds: Sequence[Bind]) -> dict[str, Route]:
