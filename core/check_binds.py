@@ -24,13 +24,10 @@ def bind_warnings(config: Config, programmes: Mapping[str, Programme]) -> Iterat
         wanted += [(message.sender, name) for message in programme.campaign.messages.values()]
     if not config.smsc:
         return
-    for sender, of in untaken(config.smsc, list(dict.fromkeys(wanted))):
-        whose = name or "the house"
-        yield (
-            ("smsc",),
-            f"no bind takes messages from {sender} of {whose}",
-            "add them to senders or programmes",
-        )
+    for sender, programme_name in untaken(config.smsc, list(dict.fromkeys(wanted))):
+        whose = programme_name or "the house"
+        right = "add them to senders or programmes"
+        yield ("smsc",), f"no bind takes messages from {sender} of {whose}", right
 
 
 def _one(at: Path, bind: Bind, config: Config, programmes: Mapping[str, Programme]) -> Iterator[Warned]:
