@@ -18,7 +18,6 @@ from core.routes import Route, routes, untaken
 from runtime.app import App
 from runtime.logs import log
 from runtime.measures import Measure
-from smpp import codec
 from smpp.binds import keep_bound
 from smpp.drain import Drain
 from smpp.errors import BindRefused, LinkError
@@ -110,9 +109,8 @@ class Gateway:
     async def keep(self) -> None:
         """Bind, again and again, until cancelled."""
         try:
-            link = link_of(self.app, self.bind)
-            codec.encode(
-                link.bind_request(), 1
+            link = link_of(
+                self.app, self.bind
             )  # a password of nine characters is found here, not at each try
         except (OSError, ValueError, ProtocolError, InvalidField) as error:
             self._why_down = f"config.yaml: smsc {self.bind.name}: {error}"

@@ -3,7 +3,9 @@
 Every name in it is checked before anything is written: nothing lands outside the folder it is unpacked into.
 """
 
+import filecmp
 import os
+import shutil
 import tarfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -81,3 +83,19 @@ def lists_named(folder: Path, named: Iterable[str], newest: Iterable[str]) -> li
             raise StoreError(f"{name} is gone: a list was imported meanwhile, or removed; try again")
     stems = sorted({Path(name).stem for name in named})
     return sorted(path for stem in stems for path in folder.glob(f"{stem}.*") if path.suffix != ".building")
+
+
+def put_lists(came: Path, lists: Path) -> None:
+    """Put unpacked lists where the store looks for them; nothing is overwritten. Raises StoreError.
+
+    A list that lies there already must be the same: the folder may have outlived the database.
+    """
+    lists.mkdir(mode=0o700, exist_ok=True)
+    files = sorted(came.iterdir())
+    for each in files:
+        there = lists / each.name
+        if there.exists() and not filecmp.cmp(each, there, shallow=False):
+            raise StoreError(f"{there} is another file than in the backup: move it away first")
+    for each in files:
+        if not (lists / each.name).exists():
+            shutil.move(each, lists / each.name)

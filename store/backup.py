@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from sqlalchemy.engine import make_url
 
-from store.archive import LISTS, SQLITE, lists_named, pack, refuse_taken, to_disk, unpack
+from store.archive import LISTS, SQLITE, lists_named, pack, put_lists, refuse_taken, to_disk, unpack
 from store.errors import NoStore, StoreError
 from store.lock import only_writer
 
@@ -73,10 +73,9 @@ def _check(connection: sqlite3.Connection) -> None:
 def restore(file: Path, database: Path) -> None:
     """Put a backup where no store is. Blocks.
 
-    Raises StoreError when there is a store already (it is never overwritten), when another process holds it, or
-    when the file is no backup of ours; then nothing is left behind.
+    Raises StoreError when there is a store already or another list under the same name (neither is ever overwritten),
+    when another process holds it, or when the file is no backup of ours; then nothing is left behind.
     """
-    lists = database.parent / LISTS
     database.parent.mkdir(parents=True, exist_ok=True)
     with only_writer(database):
         if database.exists():
@@ -89,9 +88,7 @@ def restore(file: Path, database: Path) -> None:
                     _check(connection)
             except sqlite3.Error as error:
                 raise StoreError(f"{file} holds no database: {error}") from error
-            lists.mkdir(mode=0o700, exist_ok=True)
-            for each in sorted((Path(scratch) / LISTS).glob("*")):
-                each.replace(lists / each.name)
+            put_lists(Path(scratch) / LISTS, database.parent / LISTS)
             copy.chmod(0o600)
             to_disk(copy)
             copy.rename(database)

@@ -5,9 +5,7 @@ password leaves this process, and the copy can be put into a server of another v
 """
 
 import asyncio
-import filecmp
 import json
-import shutil
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -21,7 +19,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from store import migrate
-from store.archive import LISTS, POSTGRES, lists_named, pack, refuse_taken, unpack
+from store.archive import LISTS, POSTGRES, lists_named, pack, put_lists, refuse_taken, unpack
 from store.errors import NoStore, StoreError
 from store.schema import metadata
 
@@ -90,7 +88,7 @@ async def restore(url: str, folder: Path, file: Path) -> None:
                 for name, columns in kept["tables"].items():
                     await driver.copy_to_table(name, columns=columns, source=str(scratch / _TABLES / name))
                 await transaction.run_sync(migrate.upgrade)
-                _put_lists(scratch / LISTS, folder / LISTS)  # the last: before the commit, so both are there
+                put_lists(scratch / LISTS, folder / LISTS)  # the last: before the commit, so both are there
         except (*_FAILS, DBAPIError) as error:
             raise StoreError(f"the backup cannot be put into {shown(url)}: {error}") from error
         finally:
@@ -128,19 +126,6 @@ def _prepare(connection: Connection, revision: str) -> None:
             raise StoreError(
                 "something is stored in this database: name an empty one, nothing is overwritten"
             )
-
-
-def _put_lists(came: Path, lists: Path) -> None:
-    """A list that lies there already must be the same: the folder may have outlived the database."""
-    lists.mkdir(mode=0o700, exist_ok=True)
-    files = sorted(came.iterdir())
-    for each in files:
-        there = lists / each.name
-        if there.exists() and not filecmp.cmp(each, there, shallow=False):
-            raise StoreError(f"{there} is another file than in the backup: move it away first")
-    for each in files:
-        if not (lists / each.name).exists():
-            shutil.move(each, lists / each.name)
 
 
 @asynccontextmanager

@@ -254,8 +254,8 @@ def again_after_hold(tx: Tx, *, now: datetime, before: datetime, tries: int) -> 
 def _fate_unknown(tx: Tx, which: Any, now: datetime, tries: int, reason: str) -> tuple[int, int]:
     chosen = select(messages.c.id, messages.c.policy, messages.c.tries, messages.c.number).where(which)
     rows = tx.execute(chosen).all()
-    again = [row.id for row in rows if row.policy == "at_least_once" and row.tries < tries]
-    lost = {row.id: row.number for row in rows if row.id not in set(again)}
+    again = {row.id for row in rows if row.policy == "at_least_once" and row.tries < tries}
+    lost = {row.id: row.number for row in rows if row.id not in again}
     for id in again:
         values = {"state": "due", "due_at": us(now), "reason": f"sent again: {reason}"}
         tx.execute(update(messages).where(messages.c.id == id).values(values))

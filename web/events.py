@@ -109,7 +109,7 @@ class Events:
             return _wrong(HTTPStatus.UNPROCESSABLE_ENTITY, str(error))
         except BadTopup as error:
             return _wrong(HTTPStatus.UNPROCESSABLE_ENTITY, error.reason, error.field)
-        except Exception:  # whatever it was, the event is not stored, and its sender must know
+        except Exception:  # nobody knows now that the event is stored: its sender asks again
             logger.exception("an event was not stored")
             return _wrong(HTTPStatus.SERVICE_UNAVAILABLE, "not stored: send it again with the same id")
         if stored == "conflict":

@@ -61,6 +61,27 @@ async def test_a_store_that_is_there_or_held_is_never_overwritten(tmp_path: Path
         restore(tmp_path / "b.tar", tmp_path / "mai.db")
 
 
+async def test_another_list_under_the_same_name_is_never_overwritten(tmp_path: Path) -> None:
+    """The lists of a store whose database was moved away: it names them still."""
+    async with open_store(URL, tmp_path) as store:
+        await import_dnc(store)
+        await store.write(partial(put_pair, count=1))
+    backup(tmp_path / "mai.db", tmp_path / "b.tar")
+    (tmp_path / "mai.db").rename(tmp_path / "away.db")
+    (listed,) = (tmp_path / "lists").glob("*.list")
+    was = listed.read_bytes()
+    listed.chmod(0o600)
+    listed.write_bytes(b"another")
+    with pytest.raises(StoreError, match="is another file than in the backup"):
+        restore(tmp_path / "b.tar", tmp_path / "mai.db")
+    assert listed.read_bytes() == b"another"
+    assert not (tmp_path / "mai.db").exists()
+    listed.write_bytes(was)
+    restore(tmp_path / "b.tar", tmp_path / "mai.db")
+    async with open_store(URL, tmp_path) as store:
+        assert await store.read(read_back) == (1, 1, True)
+
+
 @pytest.mark.parametrize(
     "members",
     [
