@@ -14,6 +14,7 @@ from core.check_config import not_granted, say
 from core.check_script import check_script, spoken_texts
 from core.config import Config
 from core.facts import Event, Law, Subscriber, law_of
+from core.messages import MOST_CHARACTERS
 from core.outcomes import Outcome
 from core.packages import Catalogue
 from core.shape import touched
@@ -255,6 +256,11 @@ def _rendered(check: Check, path: Path, message: Message) -> None:
         return  # its package is not known: said once, at `offers`
     for each in shown or [values]:
         if not _try(check, path, partial(render, message.text or "", each)):
+            return
+        length = len(render(message.text or "", each))
+        if length > MOST_CHARACTERS:
+            wrong = f"has {length} characters, more than 255 parts may hold"
+            check.say(path, wrong, f"write at most {MOST_CHARACTERS}")
             return
 
 

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable
 
 from core.config import Config
+from core.messages import MOST_CHARACTERS, advertising_word
 from core.numbers import BadNumber, subscriber_number
 from core.refusal import folded, is_help, is_refusal
 from core.shape import covered
@@ -15,6 +16,10 @@ _BRANDNAME = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9 ._-]{1,11}\Z")
 _NUMBER = re.compile(r"\+?[0-9]{2,15}\Z")
 _SAMPLE = Offer("C90N", "4GB/ngày", "90.000đ", "DK C90N", "999", 30)
 _LABELS = ("[QC]", "[AD]")  # R4
+#: What one is told to write, in "soan TC gui 8989".
+_REFUSE_BY = re.compile(r"soan (.+?) gui [0-9]{3,}")
+#: Texts of the house that answer somebody.
+_ANSWERS = ("refusal_confirmed", "help", "not_on_sale", "registered", "not_registered", "unconfirmed")
 
 
 def check_config(document: Document, config: Config) -> None:
@@ -104,18 +109,7 @@ def _house(document: Document, config: Config) -> None:
     if config.texts.advertising_label not in _LABELS:
         path: Path = ("texts", "advertising_label")
         say(document, path, f'"{config.texts.advertising_label}" is not the label', "write [QC] or [AD] (R4)")
-    if not config.texts.how_to_refuse.strip():
-        say(document, ("texts", "how_to_refuse"), "is empty", "write how to refuse by SMS or call (R5)")
-    for name in ("registered", "not_registered", "unconfirmed"):
-        try:
-            render(getattr(config.texts, name), {"offer": _SAMPLE})
-        except BadTemplate as error:
-            say(
-                document,
-                ("texts", name),
-                f"cannot be filled in ({error})",
-                "write names like {{ offer.name }}",
-            )
+    _texts(document, config)
     for index, keyword in enumerate(config.registration.keywords if config.registration else ()):
         if not folded(keyword) or is_refusal(keyword) or is_help(keyword):
             at: Path = ("registration", "keywords", index)
@@ -131,3 +125,37 @@ def _house(document: Document, config: Config) -> None:
         except BadNumber as error:
             wrong, _, right = str(error).partition(": ")
             say(document, ("limits", "blocked_inbound", index), wrong, right or "write it like 0901234567")
+
+
+def _texts(document: Document, config: Config) -> None:
+    """R5, R6: how to refuse is said and can be done; no answer of the house advertises; each can be sent."""
+    how = config.texts.how_to_refuse
+    path: Path = ("texts", "how_to_refuse")
+    if not how.strip():
+        say(document, path, "is empty", "write how to refuse by SMS or call (R5)")
+    elif not re.search(r"[0-9]{3,}", how):
+        say(
+            document, path, "names no number to refuse by (R5)", 'write it like "Tu choi QC soan TC gui 8989"'
+        )
+    elif (asked := _REFUSE_BY.search(folded(how))) and not is_refusal(asked[1]):
+        right = "write one of TC, TU CHOI, HUY QC"
+        say(document, path, f'"{asked[1].upper()}" would not be understood as a refusal (R6)', right)
+    for name in _ANSWERS:
+        text = _filled(document, ("texts", name), getattr(config.texts, name))
+        word = advertising_word(text) or next((label for label in _LABELS if label in text.upper()), None)
+        if word is not None:
+            wrong = f'an answer of the house has words of advertising ("{word}")'
+            say(document, ("texts", name), wrong, "take them out (R6)")
+        if len(text) > MOST_CHARACTERS:
+            say(document, ("texts", name), f"has {len(text)} characters", f"write at most {MOST_CHARACTERS}")
+
+
+def _filled(document: Document, path: Path, text: str) -> str:
+    """The text for a package, where it speaks of one; what cannot be filled is said."""
+    if path[-1] not in ("registered", "not_registered", "unconfirmed"):
+        return text
+    try:
+        return render(text, {"offer": _SAMPLE})
+    except BadTemplate as error:
+        say(document, path, f"cannot be filled in ({error})", "write names like {{ offer.name }}")
+        return ""

@@ -15,7 +15,7 @@ from core.check_campaign import AFTER_REGISTRATION, SAMPLE_EVENT, SAMPLE_SUBSCRI
 from core.check_script import menus, spoken_texts
 from core.config import Config
 from core.facts import Programme
-from core.messages import LABELS, compose, without_marks
+from core.messages import LABELS, advertising_word, compose, without_marks
 from core.packages import Catalogue
 from core.script import Refuse
 from core.speech import Speech
@@ -27,18 +27,6 @@ _WARN_BEFORE = timedelta(days=30)  # R10
 _AUTOMATIC = ("tự động", "trí tuệ nhân tạo", "trợ lý ảo")
 #: R11: without `advertiser` in config.yaml an address is guessed from these.
 _ADDRESS = re.compile(r"địa chỉ|trụ sở|\bsố \d|\bđường\b|\bphố\b|\bphường\b|\bquận\b|\btòa nhà\b")
-#: A transactional message has no word of advertising in it (rules.md, which rule binds which class).
-_ADVERTISING = (
-    "ưu đãi",
-    "khuyến mại",
-    "khuyến mãi",
-    "giảm giá",
-    "miễn phí",
-    "tặng",
-    "mời quý khách",
-    "gửi 999",
-)
-
 #: R1: what neither care nor a public notice says, without marks.
 _OFFERING = ("uu dai", "khuyen mai", "giam gia", "mua ngay", "dang ky goi")
 
@@ -127,12 +115,6 @@ def lint(
                 finding = replace(finding, stops=False, waiver=waivers[rule])
             findings.append(finding)
     return tuple(sorted(findings, key=lambda finding: finding.line))
-
-
-def advertising_word(text: str) -> str | None:
-    """A word of advertising in a text, with or without its marks; None: it has none."""
-    said = " ".join(without_marks(text).lower().split())
-    return next((word for word in _ADVERTISING if without_marks(word) in said), None)
 
 
 def may_start(findings: tuple[Finding, ...]) -> bool:

@@ -20,6 +20,24 @@ _PLAIN = str.maketrans({
     "\u00a0": " ", "\u202f": " ", "\u2009": " ", "\t": " ", "\u200b": None, "\ufeff": None, "\u00ad": None,
 })  # fmt: skip
 _MARKED_LATIN = re.compile("([A-Za-z])[\u0300-\u036f]+")
+#: A transactional message has no word of advertising in it (rules.md, which rule binds which class).
+_ADVERTISING = (
+    "ưu đãi",
+    "khuyến mại",
+    "khuyến mãi",
+    "giảm giá",
+    "miễn phí",
+    "tặng",
+    "mời quý khách",
+    "gửi 999",
+)
+#: Not "tang" alone, which is in "nen tang" too.
+_ADVERTISING_WITHOUT_MARKS = (
+    *("uu dai", "khuyen mai", "giam gia", "mien phi", "qua tang", "duoc tang", "tang them"),
+    *("moi quy khach", "gui 999"),
+)
+#: An SMS has at most 255 parts, of 66 characters where they are marked and numbered widely.
+MOST_CHARACTERS = 255 * 66
 _SENTENCE_END = (".", "!", "?", ":", "…")
 
 
@@ -51,6 +69,13 @@ def without_marks(text: str) -> str:
     """`Đăng ký “C90N” – 90.000đ` -> `Dang ky "C90N" - 90.000d`: in GSM 03.38. Other scripts keep their marks."""
     bare = _MARKED_LATIN.sub(r"\1", unicodedata.normalize("NFD", text))
     return unicodedata.normalize("NFC", bare.translate(_PLAIN))
+
+
+def advertising_word(text: str) -> str | None:
+    """A word of advertising in a text, with its marks or in a text without any; None: it has none."""
+    said = " ".join(text.lower().split())
+    words = _ADVERTISING if said != without_marks(said) else _ADVERTISING_WITHOUT_MARKS
+    return next((word for word in words if word in said), None)
 
 
 def _labelled(text: str, house: Texts) -> str:

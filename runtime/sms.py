@@ -5,8 +5,7 @@ from typing import Any
 from uuid import uuid4
 
 from core.after_call import from_the_house
-from core.lint import advertising_word
-from core.messages import plain
+from core.messages import advertising_word, plain
 from core.numbers import BadNumber, subscriber_number
 from core.routes import routes, takes
 from core.rules_of_law import granted

@@ -38,6 +38,7 @@ async def keep_bound(
     on_up: OnUp,
     on_down: OnDown,
     *,
+    name: str = "smsc",
     clock: Callable[[], float] | None = None,
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     chance: Callable[[], float] = random.random,
@@ -45,7 +46,7 @@ async def keep_bound(
     """Binds, again and again, until it is cancelled; then the session ends well.
 
     `open_session` is `lambda: connect(link, on_deliver)`. `on_up` gets each new session, `on_down` is told of
-    each failure and each loss. `clock` in seconds, by default the loop's.
+    each failure and each loss. `name` is for the log; `clock` in seconds, by default the loop's.
     """
     clock = clock or asyncio.get_running_loop().time
     failures = 0
@@ -62,8 +63,7 @@ async def keep_bound(
             failures += 1
         credentials = isinstance(why, BindRefused) and why.credentials
         seconds = next_wait(failures, credentials, chance())
-        log.log(
-            logging.ERROR if credentials else logging.WARNING, "no bind: %s; next try in %.1f s", why, seconds
-        )
+        level = logging.ERROR if credentials else logging.WARNING
+        log.log(level, "bind %s is down: %s; next try in %.1f s", name, why, seconds)
         on_down(why, seconds)
         await sleep(seconds)

@@ -290,8 +290,7 @@ class Drain:
         clock = asyncio.get_running_loop().time()
         match said.verdict:
             case Verdict.THROTTLED:
-                self.counts["throttled"] += 1
-                self.flow.throttled(clock)
+                self._throttled(clock)
                 again = now + _AGAIN_THROTTLED
                 self._say(Answer(message.id, part, of, "postponed", reason=why, due_at=again))
             case Verdict.TEMPORARY:
@@ -302,6 +301,15 @@ class Drain:
                 self._say(Answer(message.id, part, of, "unknown", reason=why))
             case _:
                 self._say(Answer(message.id, part, of, "failed", reason=why))
+
+    def _throttled(self, clock: float) -> None:
+        """We are too fast; said once, until the rate has recovered."""
+        first = self.flow.rate >= self.bind.per_second
+        self.counts["throttled"] += 1
+        self.flow.throttled(clock)
+        if first:
+            rate = round(self.flow.rate, 1)
+            logger.warning("the SMSC throttles: slower for a while", bind=self.bind.name, per_second=rate)
 
     async def record(self) -> None:
         """Write what the SMSC said and what did not leave, until `end`; much of it in one transaction.

@@ -77,6 +77,7 @@ class Gateway:
             "window": f"{self.drain.in_flight}/{self.bind.window}",
             "marked": self.drain.ahead,
             "per_second": round(self.drain.flow.rate, 1),
+            "throttled": self.drain.counts["throttled"],
         }
 
     def measures(self) -> Iterator[Measure]:
@@ -120,7 +121,8 @@ class Gateway:
         async def deliver(pdu: DeliverSm | DataSm) -> int:
             return await take_incoming(self.app, self.bind.name, pdu, self._received)
 
-        await keep_bound(lambda: connect(link, deliver, self.drain.late), self._up, self._down)
+        name = self.bind.name
+        await keep_bound(lambda: connect(link, deliver, self.drain.late), self._up, self._down, name=name)
 
     def _up(self, session: Session) -> None:
         logger.info("bound", bind=self.bind.name)

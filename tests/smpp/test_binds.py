@@ -93,6 +93,7 @@ async def test_every_failure_is_told_and_a_bind_comes_back(caplog: pytest.LogCap
                 clock=lambda: world.now,
                 sleep=world.sleep,
                 chance=lambda: 1.0,
+                name="viettel",
             )
         )
         await asyncio.wait_for(bound_for_good.wait(), PATIENCE_S)
@@ -111,6 +112,7 @@ async def test_every_failure_is_told_and_a_bind_comes_back(caplog: pytest.LogCap
         "WARNING",
         "ERROR",
     ]
+    assert all("viettel" in record.message for record in caplog.records if record.name == "smpp.binds")
     assert "secret" not in caplog.text
 
 

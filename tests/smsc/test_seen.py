@@ -83,7 +83,15 @@ async def test_binds_outbox_and_unknowns_are_shown(tmp_path: Path) -> None:
         await running.send(new("offer:1", number=BINH, at=later))
         found = await sms.smsc(running.app)
         assert found["binds"] == [
-            {"name": "smsc1", "bound": True, "why": "", "window": "0/20", "marked": 0, "per_second": 5000}
+            {
+                "name": "smsc1",
+                "bound": True,
+                "why": "",
+                "window": "0/20",
+                "marked": 0,
+                "per_second": 5000,
+                "throttled": 0,
+            }
         ]
         assert [(row["state"], row["bind"], row["messages"]) for row in found["outbox"]] == [
             ("due", "", 1), ("unknown", "smsc1", 1),
@@ -91,6 +99,19 @@ async def test_binds_outbox_and_unknowns_are_shown(tmp_path: Path) -> None:
         [unknown] = found["unknown"]
         assert (unknown["number"], unknown["reason"][:9]) == (AN, "no answer")
         assert (found["parts_waiting"], found["fullness"]) == (0, 0)
+
+
+async def test_throttling_is_said_once_and_counted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Issue 4, 6: one line for a spell of it, however many answers say so."""
+    async with world(tmp_path, faults=Faults(statuses=[0x58, 0x58, 0x58]), per_second=500) as running:
+        await running.send(new("thanks:1"))
+        await running.settled("thanks:1")
+        found = await sms.smsc(running.app)
+        assert found["binds"][0]["throttled"] == 3
+    said = capsys.readouterr()
+    assert (said.out + said.err).count("the SMSC throttles") == 1
 
 
 async def test_every_bind_is_measured(tmp_path: Path) -> None:
