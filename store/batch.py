@@ -10,7 +10,8 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from store.tx import Kind, Tx
+from store import tallies
+from store.tx import Counts, Kind, Tx
 
 #: A transaction is closed when it holds this many functions, or when it has been open for this long
 #: (seconds): whoever came first waits for the last.
@@ -47,6 +48,7 @@ def run_batch(
     makes the whole transaction void (a lost connection, a full disk): then no job of `taken` is in the store.
     """
     kinds: set[Kind] = set()
+    counts: Counts = {}
     say = _driver_of(connection)
     until = time.monotonic() + LONGEST
     job: Job | None = first
@@ -62,9 +64,13 @@ def run_batch(
             say("ROLLBACK TO SAVEPOINT job")
         else:
             kinds |= tx.kinds
+            for key, by in tx.counts.items():
+                counts[key] = counts.get(key, 0) + by
         say("RELEASE SAVEPOINT job")
         full = len(taken) >= MOST_JOBS or time.monotonic() > until
         job = None if full else more()
+    if counts:
+        tallies.add(Tx(connection, lists), counts)
     return kinds
 
 

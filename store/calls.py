@@ -110,6 +110,9 @@ _CALL_AGAIN = Prepared(
 )
 
 
+_PASS = Prepared(select(contacts.c.pass_no).where(contacts.c.id == bindparam("contact")))
+
+
 def rang(tx: Tx, *, call_id: str, at: datetime) -> None:
     """A 180 or 183 was seen; only the first counts."""
     tx.execute(_RANG, {"call_id": call_id, "at": us(at)})
@@ -174,6 +177,7 @@ def finish(tx: Tx, ended: Ended, after: AfterCall, *, now: datetime) -> bool:
     if row.decision is not None and (decided := Decision(**row.decision).outcome) is not ended.outcome:
         raise ValueError(f"call {row.id} was decided as {decided}: it cannot end as {ended.outcome}")
     _end_call(tx, row, ended)
+    tx.count(row.programme, "ended", ended.outcome.value)
     if row.contact is not None:
         _end_contact(tx, row, ended, after)
     if row.trigger is not None:
@@ -209,11 +213,16 @@ def _end_call(tx: Tx, row: Any, ended: Ended) -> None:
 def _end_contact(tx: Tx, row: Any, ended: Ended, after: AfterCall) -> None:
     which = {"contact": row.contact, "b_outcome": ended.outcome.value}
     if after.retry_at is not None:
-        tx.execute(_CALL_AGAIN, which | {"b_due_at": us(after.retry_at), "b_pass": after.retry_pass})
+        again = which | {"b_due_at": us(after.retry_at), "b_pass": after.retry_pass}
+        changed = tx.execute(_CALL_AGAIN, again).rowcount
+        waiting = after.retry_pass or tx.execute(_PASS, which).scalar()
+        tx.count(row.programme, "waiting", str(waiting), changed)
         tx.wake("contacts")
     else:
         state = "unknown" if ended.outcome is Outcome.UNKNOWN else "done"
-        tx.execute(_END_CONTACT, which | {"b_state": state, "b_ended_at": us(ended.ended_at)})
+        over = which | {"b_state": state, "b_ended_at": us(ended.ended_at)}
+        changed = tx.execute(_END_CONTACT, over).rowcount
+    tx.count(row.programme, "outcome", ended.outcome.value, changed)
 
 
 def open_calls(tx: Tx) -> tuple[OpenCall, ...]:

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Text, bindparam, func, literal_column, select, update
 
 from core.campaigns import Class
-from store import triggers
+from store import tallies, triggers
 from store.prepared import Prepared
 from store.schema import calls, contacts
 from store.times import moment, us, us_or_none
@@ -62,7 +62,8 @@ class NewCall:
 
 
 #: A number in the text of a statement: see the partial index `contacts_stale`.
-_FIRST_PASS: Any = literal_column("1")
+_FIRST = "1"
+_FIRST_PASS: Any = literal_column(_FIRST)
 _ONE = Prepared(select(contacts).where(contacts.c.id == bindparam("contact")))
 _DUE = Prepared(
     select(contacts)
@@ -124,6 +125,8 @@ def plan(tx: Tx, new: NewContact, *, now: datetime) -> bool:
     }
     if not tx.insert_new(contacts, row):
         return False
+    tx.count(new.programme, "planned")
+    tx.count(new.programme, "waiting", _FIRST)
     tx.wake("contacts")
     return True
 
@@ -179,6 +182,7 @@ def claim(tx: Tx, contact: str, call: NewCall, *, now: datetime) -> bool:
     if tx.execute(_TAKE, taken).rowcount != 1:
         return False
     row = tx.execute(_ONE, {"contact": contact}).one()
+    _count_claimed(tx, row, now)
     attempt = {
         "id": call.id,
         "direction": "out",
@@ -201,6 +205,15 @@ def claim(tx: Tx, contact: str, call: NewCall, *, now: datetime) -> bool:
     return True
 
 
+def _count_claimed(tx: Tx, row: Any, now: datetime) -> None:
+    tx.count(row.programme, "waiting", str(row.pass_no), -1)
+    tx.count(row.programme, "started", tallies.began(now))
+    if row.attempts == 1:
+        tx.count(row.programme, "called")
+    if row.outcome is not None:
+        tx.count(row.programme, "outcome", row.outcome, -1)
+
+
 def settle_undialled(tx: Tx, *, contact: str, fate: triggers.Fate, reason: str, now: datetime) -> bool:
     """A due contact that will not be dialled (any more): done; its event gets this fate unless it has one.
 
@@ -209,9 +222,17 @@ def settle_undialled(tx: Tx, *, contact: str, fate: triggers.Fate, reason: str, 
     if tx.execute(_SETTLED, {"contact": contact, "why": reason, "at": us(now)}).rowcount != 1:
         return False
     row = tx.execute(_ONE, {"contact": contact}).one()
+    count_withdrawn(tx, row, reason)
     if row.trigger is not None:
         triggers.settle(tx, id=row.trigger, fate=fate, rule=reason, programme=row.programme)
     return True
+
+
+def count_withdrawn(tx: Tx, row: Any, reason: str) -> None:
+    """A contact (programme, pass_no, attempts) was due and is done for this reason."""
+    tx.count(row.programme, "waiting", str(row.pass_no), -1)
+    if not row.attempts:
+        tx.count(row.programme, "refused", tallies.rule_in(reason))
 
 
 def postpone(tx: Tx, *, contact: str, due_at: datetime) -> bool:

@@ -74,5 +74,9 @@ def end_inbound(
     values = {"state": "done", "ended_at": us(at), "outcome": outcome.value, "reason": reason}
     if answered_at is not None:
         values["answered_at"] = us_or_none(answered_at)
-    still = update(calls).where(calls.c.id == call_id, calls.c.direction == "in", calls.c.state == "up")
-    return tx.execute(still.values(values)).rowcount == 1
+    this = calls.c.id == call_id
+    still = update(calls).where(this, calls.c.direction == "in", calls.c.state == "up")
+    if tx.execute(still.values(values)).rowcount != 1:
+        return False
+    tx.count(tx.execute(select(calls.c.programme).where(this)).scalar(), "ended", outcome.value)
+    return True

@@ -6,6 +6,7 @@ from datetime import datetime
 from sqlalchemy import bindparam, or_, select, update
 
 from store import journal
+from store.contacts import count_withdrawn
 from store.prepared import Prepared
 from store.schema import calls, contacts, messages, numbers, triggers
 from store.times import us
@@ -74,13 +75,18 @@ def refused_while_called(tx: Tx) -> tuple[RefusedWhileCalled, ...]:
     return tuple(RefusedWhileCalled(row.id, row.refused_via) for row in tx.execute(_REFUSED_WHILE_CALLED))
 
 
+_WITHDRAWN = (contacts.c.trigger, contacts.c.programme, contacts.c.pass_no, contacts.c.attempts)
+
+
 def _withdraw_contacts(tx: Tx, number: str, at: int) -> None:
     due = (contacts.c.number == number, contacts.c.state == word("due"), contacts.c["class"] == "advertising")
-    withdrawn = tx.execute(select(contacts.c.id, contacts.c.trigger).where(*due)).all()
+    withdrawn = tx.execute(select(*_WITHDRAWN).where(*due)).all()
     if not withdrawn:
         return
     reason = "R6: the subscriber refused advertising"
     tx.execute(update(contacts).where(*due).values(state="done", reason=reason, ended_at=at))
+    for row in withdrawn:
+        count_withdrawn(tx, row, reason)
     tx.execute(
         update(triggers)
         .where(triggers.c.id.in_([row.trigger for row in withdrawn if row.trigger]))

@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import Table, and_, delete, exists, select
 
-from store import schema
+from store import schema, tallies
 from store.schema import (
     calls,
     contacts,
@@ -67,6 +67,8 @@ KEEP: Mapping[str, Keep] = {
                   until="two newer versions were imported"),
     "versions": Keep("no person: the files of programmes", "what was said in a call, for complaints", None, until="never"),
     "settings": Keep("no person", "the clock, cursors", None, until="never"),
+    "tallies": Keep("no person: how many contacts and calls a programme had", "the progress of a list", None,
+                    until="never; by time of day: 31 days"),
     "pauses": Keep("no subscriber: who paused a programme", "who may lift it", None, until="it is lifted"),
     "alarms": Keep("no subscriber: numbers are masked", "what is wrong", None, until="never"),
 }  # fmt: skip
@@ -129,6 +131,7 @@ def remove_leftovers(tx: Tx, *, now: datetime) -> dict[str, int]:
     gone = {
         "received_parts": tx.execute(incomplete).rowcount,
         "part_references": tx.execute(unused).rowcount,
+        "tallies": tallies.remove_old(tx, now=now),
     }
     return {name: count for name, count in gone.items() if count}
 

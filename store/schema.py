@@ -297,6 +297,17 @@ pauses = Table(
     _time("at", nullable=False),
 )
 
+#: Sums of a programme's contacts and calls, so that nobody counts millions: store/tallies.py.
+tallies = Table(
+    "tallies",
+    metadata,
+    Column("programme", Text, primary_key=True),
+    Column("what", Text, primary_key=True),  # planned, called, waiting, outcome, refused, ended, started
+    Column("value", Text, primary_key=True),  # the pass, outcome, rule or time slice
+    Column("shard", Integer, primary_key=True),  # one for each program that writes
+    Column("how_many", BigInteger, nullable=False),
+)
+
 #: What is wrong now and what a person should look at; shown by `mai status`.
 alarms = Table(
     "alarms",

@@ -17,6 +17,9 @@ from store.prepared import Prepared, Rows
 Kind = Literal["triggers", "contacts", "registrations", "messages", "lists", "pauses", "refusals"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
+#: What a transaction adds to a programme's sums (store/tallies.py): by programme, what and value.
+Counts = dict[tuple[str, str, str], int]
+
 #: What may go well a moment later: the database is away, locked or full.
 PASSING = (CommitFailed, OperationalError, InterfaceError)
 
@@ -24,7 +27,7 @@ PASSING = (CommitFailed, OperationalError, InterfaceError)
 class Tx:
     """One function's view of a transaction. `lists`: the folder of the big read-only files."""
 
-    __slots__ = ("_driver", "connection", "kinds", "lists", "reading")
+    __slots__ = ("_driver", "connection", "counts", "kinds", "lists", "reading")
 
     def __init__(self, connection: Connection, lists: Path, *, reading: bool = False) -> None:
         self.connection = connection
@@ -33,6 +36,7 @@ class Tx:
         self.lists = lists
         self.reading = reading
         self.kinds: set[Kind] = set()
+        self.counts: Counts = {}
 
     @property
     def on_postgres(self) -> bool:
@@ -57,6 +61,12 @@ class Tx:
     def wake(self, *kinds: Kind) -> None:
         """Wake who waits for these kinds, after the commit; nothing when this function fails."""
         self.kinds.update(kinds)
+
+    def count(self, programme: str | None, what: str, value: str = "", by: int = 1) -> None:
+        """Add to one of a programme's sums, with this transaction; nothing when this function fails."""
+        if programme is not None:
+            key = programme, what, value
+            self.counts[key] = self.counts.get(key, 0) + by
 
     def insert_new(self, table: Table, values: Mapping[str, Any]) -> bool:
         """Insert a row unless one of its unique keys is taken. Returns whether it was inserted."""
