@@ -234,7 +234,7 @@ async def log(
 
 async def report(config: Path, programme: str, *, json: bool) -> int:
     """The results of one programme."""
-    from runtime import shown
+    from runtime import progress, shown
     from runtime.loading import load, open_app
     from store import reports
 
@@ -243,8 +243,21 @@ async def report(config: Path, programme: str, *, json: bool) -> int:
         known = ", ".join(sorted(installation.programmes)) or "(none)"
         raise WrongUsage(f"{programme!r} is not a programme: one of {known}")
     async with open_app(installation, readonly=True) as app:
-        found = await app.store.read(lambda tx: reports.report(tx, programme=programme))
-    shown.as_json([found]) if json else shown.report(found)
+        chosen, now = installation.programmes.get(programme), app.now()
+        of_events = chosen is None or chosen.campaign.trigger.kind != "list"
+        found, seen = await app.store.read(
+            lambda tx: (
+                reports.report(tx, programme=programme, of_events=of_events),
+                progress.seen(tx, programme=programme),
+            )
+        )
+    told = progress.progress(seen, chosen, installation, now)
+    if json:
+        shown.as_json([found | {"progress": told}])
+        return 0
+    print(programme)
+    progress.show(told)
+    shown.report(found)
     return 0
 
 

@@ -6,22 +6,19 @@ them had one. What nobody can know before (who answers, how long they talk) is a
 """
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from datetime import date, datetime, timedelta
+from dataclasses import asdict
+from datetime import datetime
 from math import ceil
 from typing import Any
 
 from rich.table import Table
 
-from core.calendar import closed
-from core.facts import Event, Law, Programme
+from core.facts import Event, Programme
+from core.forecast import Assumed, calls_each, finished, first_moment, rate_of, shares_of
 from core.funnel import funnel
 from core.messages import compose
 from core.outcomes import Outcome
-from core.rules import binding
-from core.rules_of_law import margin_of, windows_of
 from core.templates import BadTemplate, offer_of
-from core.windows import next_allowed, spans
 from core.written import VIETNAM
 from runtime.app import Installation
 from runtime.failed import WrongUsage
@@ -30,23 +27,6 @@ from runtime.shown import out
 from store.reach import people_of
 
 Parts = Callable[[str], int]
-#: A programme that would not end within this is said not to.
-MOST_DAYS = 3660
-
-
-@dataclass(frozen=True)
-class Assumed:
-    """What is not known before: shares of the calls, and seconds."""
-
-    answered: float = 0.6
-    registered: float = 0.05  #: of the answered: a key that registers or agrees
-    ring_s: float = 15.0
-    talk_s: float = 40.0  #: of the answered
-
-    @property
-    def busy_s(self) -> float:
-        """How long a call keeps a channel."""
-        return self.ring_s + self.answered * self.talk_s
 
 
 async def dry_run(
@@ -86,15 +66,6 @@ async def dry_run(
     }
 
 
-def first_moment(programme: Programme, law: Law, now: datetime) -> datetime:
-    """When calls may go out next; now, where that is never."""
-    class_ = programme.campaign.class_
-    windows = windows_of(programme, "voice", class_, law)
-    rests = any(rule.id == "R9" for rule in binding("voice", class_))
-    extra, margin = law.extra_tet_days, margin_of("voice", law)
-    return next_allowed(windows, now, margin=margin, rest_days=rests, extra_days=extra) or now
-
-
 def _event(programme: Programme, moment: datetime) -> Event | None:
     """An event that has just come, with the least amount that the programme asks for."""
     campaign = programme.campaign
@@ -108,52 +79,17 @@ def _effort(
 ) -> dict[str, Any]:
     """Calls, days and channels at the trunks' rate inside the windows."""
     trunks = installation.config.trunks
-    rate = sum(min(trunk.calls_per_second, trunk.max_channels / assumed.busy_s) for trunk in trunks)
-    retry = programme.campaign.after.get(Outcome.NO_ANSWER)
-    again = retry.retry.times if retry and retry.retry else 0
-    missed = 1 - assumed.answered
-    calls = ceil(reached * sum(missed**turn for turn in range(again + 1)) - 1e-6)
-    finished, days, most = _finished(programme, installation.law.at(moment), moment, calls / rate)
+    rate = rate_of(trunks, assumed)
+    calls = ceil(reached * calls_each(programme, shares_of({}, assumed)) - 1e-6)
+    end, days, most = finished(programme, installation.law.at(moment), moment, calls / rate)
     return {
         "calls": calls,
         "calls_per_second": round(rate, 3),
         "calls_per_day": min(calls, int(most * rate)),
         "days": days,
-        "finished": finished.isoformat() if finished else None,
+        "finished": end.isoformat() if end else None,
         "peak_channels": min(sum(t.max_channels for t in trunks), ceil(rate * assumed.busy_s - 1e-6), calls),
     }
-
-
-def _finished(
-    programme: Programme, law: Law, moment: datetime, seconds: float
-) -> tuple[datetime | None, int | None, float]:
-    """When so many seconds of dialling are over, on which day of dialling, and the seconds of the longest day."""
-    class_ = programme.campaign.class_
-    windows, margin = windows_of(programme, "voice", class_, law), margin_of("voice", law)
-    rests = any(rule.id == "R9" for rule in binding("voice", class_))
-    if seconds <= 0:
-        return moment, 0, _seconds(windows, moment.date(), None, margin)
-    days, most, left = 0, 0.0, seconds
-    for ahead in range(MOST_DAYS):
-        day = moment.date() + timedelta(days=ahead)
-        if rests and closed(day, law.extra_tet_days):
-            continue
-        most = max(most, _seconds(windows, day, None, margin))
-        days += bool(_seconds(windows, day, moment, margin))
-        for start, end in spans(windows, day):
-            begins = max(start, moment)
-            length = max(0.0, (end - margin - begins).total_seconds())
-            if 0 < left <= length:
-                return (begins + timedelta(seconds=left)).astimezone(VIETNAM), days, most
-            left -= length
-    return None, None, most
-
-
-def _seconds(windows: Any, day: date, since: datetime | None, margin: timedelta) -> float:
-    lengths = (
-        (end - margin - max(start, since or start)).total_seconds() for start, end in spans(windows, day)
-    )
-    return sum(max(0.0, length) for length in lengths)
 
 
 def _shares(programme: Programme, assumed: Assumed) -> dict[str, float]:

@@ -47,6 +47,11 @@ _MOMENTS = frozenset({"at", "started_at", "imported_at", "oldest_due_at", "since
 out = Console(width=None if sys.stdout.isatty() else 160)
 
 
+def grouped(count: int) -> str:
+    """A count as it is written in Vietnam: 12.000.000."""
+    return f"{count:,}".replace(",", ".")
+
+
 def as_json(rows: Iterable[Mapping[str, Any]]) -> None:
     """One object a line, numbers in full, Vietnamese as it is."""
     for row in rows:
@@ -153,8 +158,7 @@ def _queues(found: Mapping[str, Any]) -> None:
 
 
 def report(found: Mapping[str, Any]) -> None:
-    """`mai report` for people."""
-    print(found["programme"])
+    """`mai report` for people, after where the programme stands (runtime/progress.py)."""
     tables = ("triggers", "refused_by", "contacts", "outcomes", "calls", "registrations")
     for title in tables:
         if counts := found[title]:

@@ -286,6 +286,16 @@ def programmes_waiting(tx: Tx) -> frozenset[str]:
     return frozenset(found)
 
 
+def running(tx: Tx, *, programme: str) -> dict[str, int]:
+    """Contacts of a programme that are being called, by state: dialing, up (absent: none)."""
+    counted = (
+        select(contacts.c.state, func.count().label("counted"))
+        .where(contacts.c.programme == programme, contacts.c.state.in_(words("dialing", "up")))
+        .group_by(contacts.c.state)
+    )
+    return {row.state: row.counted for row in tx.execute(counted)}
+
+
 def counts(tx: Tx, *, programme: str) -> dict[str, int]:
     """Contacts of a programme by state: due, dialing, up, done, unknown (absent: none)."""
     counted = (

@@ -243,6 +243,12 @@ def exhausted(tx: Tx, *, programme: str) -> bool:
     return _cursor(tx, version) >= version.state.rows
 
 
+def place_in_targets(tx: Tx, *, programme: str) -> tuple[int, int] | None:
+    """How many numbers of the programme's target list have been taken, and how many it has; None: no list."""
+    version = in_force(tx, programme=programme).get(("targets", programme))
+    return None if version is None else (_cursor(tx, version), version.state.rows)
+
+
 def _cursor(tx: Tx, version: InForce) -> int:
     place = settings.get(tx, name=f"targets:{version.programme}")
     return int(place["row"]) if place and place["version"] == version.state.version else 0

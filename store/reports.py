@@ -5,26 +5,43 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, func, select
 
-from store import lists, settings
+from store import lists, settings, tallies
+from store.contacts import running
 from store.schema import calls, contacts, messages, registrations, triggers
 from store.times import iso, us
 from store.tx import Tx, word
 
 
-def report(tx: Tx, *, programme: str) -> dict[str, Any]:
+def report(tx: Tx, *, programme: str, of_events: bool = True) -> dict[str, Any]:
     """Counts of a programme: events by fate, contacts by state, outcomes of contacts and of calls,
-    registrations and messages by state, and the time from top-up to ringing in seconds (O20)."""
+    registrations and messages by state, and the time from top-up to ringing in seconds (O20).
+
+    Of contacts and calls the sums, no row is looked at. of_events False: no top-up starts its calls.
+    """
+    sums = tallies.of(tx, programme=programme)
     return {
         "programme": programme,
         "triggers": _count(tx, triggers, triggers.c.fate, programme),
         "refused_by": _by_rule(_count(tx, triggers, triggers.c.rule, programme)),
-        "contacts": _count(tx, contacts, contacts.c.state, programme),
-        "outcomes": _count(tx, contacts, contacts.c.outcome, programme),
-        "calls": _count(tx, calls, calls.c.outcome, programme),
+        "contacts": _by_state(sums, running(tx, programme=programme)),
+        "outcomes": dict(sums.outcomes),
+        "calls": dict(sums.calls),
         "registrations": _count(tx, registrations, registrations.c.state, programme),
         "messages": _messages(tx, programme),
-        "topup_to_ringing_s": ringing(tx, programme=programme),
+        "topup_to_ringing_s": ringing(tx, programme=programme) if of_events else dict(_NEVER_RANG),
     }
+
+
+_NEVER_RANG: dict[str, Any] = {"count": 0, "p50": None, "p99": None}
+
+
+def _by_state(sums: tallies.Tallies, being_called: dict[str, int]) -> dict[str, int]:
+    """Contacts by state: what is neither waiting nor being called is over."""
+    due = sum(sums.waiting.values())
+    unknown = sums.outcomes.get("unknown", 0)
+    done = sums.planned - due - unknown - sum(being_called.values())
+    found = {**being_called, "due": due, "done": done, "unknown": unknown}
+    return {state: count for state, count in sorted(found.items()) if count}
 
 
 def _count(tx: Tx, table: Any, by: ColumnElement[Any], programme: str) -> dict[str, int]:
@@ -73,7 +90,7 @@ def ringing(tx: Tx, *, programme: str) -> dict[str, Any]:
         .where(triggers.c.kind == "topup")
     )
     count = tx.execute(select(func.count()).select_from(measured.subquery())).scalar_one()
-    result: dict[str, Any] = {"count": count, "p50": None, "p99": None}
+    result = _NEVER_RANG | {"count": count}
     for name, percent in (("p50", 50), ("p99", 99)) if count else ():
         rank = -(-count * percent // 100)
         value = tx.execute(measured.order_by(took).offset(rank - 1).limit(1)).scalar_one()

@@ -14,12 +14,13 @@ from core import rules_of_programme as own
 from core.audience import conditions
 from core.campaigns import Audience, Campaign
 from core.facts import Event, Law, Programme, Subscriber, law_of
+from core.forecast import Assumed, finished
 from core.funnel import _COLUMN, _MASKS, UNIFORM, People, answers, funnel
 from core.outcomes import Outcome
 from core.packages import Catalogue
 from core.rules import RULES, may_contact
 from runtime.app import Installation
-from runtime.dry_run import Assumed, dry_run, show
+from runtime.dry_run import dry_run, show
 from runtime.failed import WrongUsage
 from smpp.segments import how_many_parts
 from store import facts, lists, numbers
@@ -267,8 +268,6 @@ async def test_a_programme_without_its_list_is_told(tmp_path: Path) -> None:
 
 def test_a_campaign_without_windows_does_not_end() -> None:
     """Not within ten years: said so, not counted for ever."""
-    from runtime.dry_run import _finished
-
     never = sample.programme(windows={"calls": ("06:00-07:00",)})
     assert isinstance(never.campaign, Campaign)
-    assert _finished(never, sample.LAW, NOW, 5)[:2] == (None, None)
+    assert finished(never, sample.LAW, NOW, 5)[:2] == (None, None)

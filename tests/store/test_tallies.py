@@ -60,7 +60,8 @@ class History:
     def _some(self, tx: Tx, table: str, *states: str) -> str:
         found = metadata.tables[table]
         rows = tx.execute(select(found.c.id).where(found.c.state.in_(states)).order_by(found.c.id))
-        return self.random.choice([*rows.scalars(), "none"])
+        ids: list[str] = [*rows.scalars(), "none"]
+        return self.random.choice(ids)
 
     def claim(self, tx: Tx) -> None:
         self.names += 1
