@@ -102,7 +102,7 @@ class Message(Written):
 class Retry(Written):
     """Call again: `times` more, at the earliest `after` later.
 
-    after_first_pass: not before all of the list were called once (B3).
+    after_first_pass: not before all of the list were called once (B3); else among the others, when its time has come.
     """
 
     times: int = Field(default=1, ge=1, le=5)
