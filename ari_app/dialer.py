@@ -123,8 +123,9 @@ class Dialer:
 
     async def _line_freed(self, seconds: float) -> None:
         self._freed.clear()
-        try:
-            await asyncio.wait_for(self._freed.wait(), max(seconds, 0.001))
+        try:  # wait_for of Python 3.11 hides a cancellation that comes with the event
+            async with asyncio.timeout(max(seconds, 0.001)):
+                await self._freed.wait()
         except TimeoutError:
             return
 

@@ -34,6 +34,7 @@ _CHANNEL = "mai"
 _RUN_AGAIN = frozenset(("40001", "40P01"))
 _TRIES = 5
 _RECONNECT_S = 1.0
+_LEAVE_S = 5.0
 
 
 @asynccontextmanager
@@ -104,8 +105,9 @@ class PostgresStore:
         self._closed = True
         self._queue.put_nowait(None)
         await asyncio.wait([self._writer])
-        self._listener.cancel()
-        await asyncio.wait([self._listener])
+        while not self._listener.done():
+            self._listener.cancel()  # again: a connection that breaks while it is being left hides one
+            await asyncio.wait([self._listener], timeout=_LEAVE_S)
 
     async def _work(self) -> None:
         while True:
