@@ -207,11 +207,15 @@ class Drain:
         """Write the segments of one message; what could not be written is due again."""
         message, of = marked.message, marked.segments[-1].total
         for place, segment in enumerate(marked.segments):
-            if (wait_s := self.flow.take_or_wait(segment.parts, self._clock)) > 0:
-                await self._pace(segment.parts, wait_s)
-            if session.room <= 0:
-                await session.until_room()
-                self._look_at_clocks()
+            try:
+                if (wait_s := self.flow.take_or_wait(segment.parts, self._clock)) > 0:
+                    await self._pace(segment.parts, wait_s)
+                if session.room <= 0:
+                    await session.until_room()
+                    self._look_at_clocks()
+            except asyncio.CancelledError:  # the gateway fails: what has not left goes back
+                self._not_written(marked, place)
+                raise
             try:
                 session.post(self._pdu(marked, segment), partial(self._ended, message, segment.number, of))
             except NotWritten:

@@ -166,14 +166,20 @@ async def run(app: App, stopping: asyncio.Event) -> None:
     drains = [gateway.drain for gateway in gateways if gateway.bind.bind != "receiver"]
     app.says["sms"] = lambda: {gateway.bind.name: gateway.says() for gateway in gateways}
     app.measures["sms"] = lambda: (measure for gateway in gateways for measure in gateway.measures())
+    failed: Exception | None = None
     async with asyncio.TaskGroup() as recording:
         for drain in drains:
             recording.create_task(drain.record())
         try:
             await _work(app, gateways, drains, stopping)
+        except Exception as error:  # what the SMSCs said and what did not leave is recorded first
+            failed = error
         finally:
             for drain in drains:
+                drain.stop()
                 drain.end()
+    if failed:
+        raise failed
 
 
 async def _work(app: App, gateways: list[Gateway], drains: list[Drain], stopping: asyncio.Event) -> None:

@@ -1,9 +1,12 @@
 """What does a misbehaving SMSC cost? Never a message twice, never one lost unmarked; what is unknown is proved or said."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
+import smpp.gateway
 from simulator.smsc import Faults, Smsc
 from store import messages
 from store.database import Tx, open_store
@@ -84,6 +87,26 @@ async def test_at_least_once_goes_again_after_the_hold_time_at_most_three_times(
         assert rows["thanks:1"]["reason"].startswith("no answer")
         assert len(running.submits(number=wire(BINH))) == 1
         assert len(running.submits(number=wire(AN))) == 3
+
+
+async def test_a_gateway_that_fails_records_what_the_smsc_said_and_gives_the_rest_back(
+    tmp_path: Path,
+) -> None:
+    """Idea 6: only what is really not known is unknown at the next start."""
+    faults = Faults(response_delay_s=0.5, receipts="none")
+    async with world(tmp_path, faults=faults, window=2, receipt_hold_s=0.4, start=False) as running:
+        keys = await many(running, 6)
+        working = asyncio.create_task(smpp.gateway.run(running.app, asyncio.Event()))
+        await running.smsc.wait_for(lambda found: len(found) == 2)
+        broken = text("ALTER TABLE received_parts RENAME TO elsewhere")  # its next look at them fails
+        await running.store.write(lambda tx: tx.execute(broken) and None)
+        async with asyncio.timeout(60):
+            with pytest.raises(ExceptionGroup):
+                await working
+        rows = await running.log()
+        submitted = {message.number for message in running.smsc.records()}
+        for key in keys:
+            assert rows[key]["state"] == ("accepted" if rows[key]["number"][1:] in submitted else "due")
 
 
 @pytest.mark.parametrize("accepted", [True, False])
