@@ -149,3 +149,18 @@ def test_no_json_whatever_breaks_the_dispatch(event: Any) -> None:
     """For every JSON value: a channel's id or None, never an exception."""
     found = channel_of(event)
     assert found is None or isinstance(found, str)
+
+
+async def test_an_asterisk_that_cannot_filter_its_events_is_used_all_the_same() -> None:
+    """Its events are read and dropped, as before."""
+    refused = ("PUT", "/ari/applications/mai/eventFilter")
+
+    def answers(method: str, path: str, _: dict[str, str]) -> web.Response | None:
+        return web.json_response({"message": "no"}, status=404) if (method, path) == refused else None
+
+    async with fake_ari(answers) as fake, Ari(fake.url, "u", "p") as ari:
+        await ari.ready(5)
+        assert refused in fake.asked
+        with ari.listen("one") as one:
+            await fake.send(about("one", "last"))
+            assert await until(one, "last") == ["last"]

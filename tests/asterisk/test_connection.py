@@ -203,6 +203,16 @@ async def test_no_call_is_placed_while_asterisk_is_away(
     assert callee.legs == []
 
 
+async def test_asterisk_makes_only_the_events_that_a_call_takes(world: World) -> None:
+    """Issue 5: two thirds of its events were made, sent and read for nobody."""
+    async with Ari(world.node.ari_url, world.node.user, PASSWORD) as ari:
+        await ari.ready(10)
+        found = await ari.request("GET", "applications", ari.app)
+    wanted = {each["type"] for each in found["events_allowed"]}
+    assert {"ChannelDestroyed", "ChannelDtmfReceived", "PlaybackFinished", "ApplicationReplaced"} <= wanted
+    assert "ChannelVarset" not in wanted
+
+
 async def test_a_wrong_password_is_one_clear_message(
     world: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
