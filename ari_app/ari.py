@@ -10,12 +10,15 @@ import asyncio
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from http import HTTPStatus
 from types import TracebackType
 from typing import Any, Literal, Self
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import aiohttp
 import structlog
+
+from ari_app.rest import Lost, Rest, Unreachable
 
 Event = Mapping[str, Any]
 #: Events of one channel, in order, with those of its playbacks, and our own `Lost` and `Reconnected`.
@@ -31,6 +34,8 @@ _WANTED = (
 _FIRST_WAIT_S = 0.05
 _LONGEST_WAIT_S = 1.0
 _POOL = 16
+#: Less than Asterisk's own `session_keep_alive`, 15 s where nobody sets it.
+_IDLE_S = 10.0
 
 
 class AriError(Exception):
@@ -74,15 +79,15 @@ class Ari:
         self._queues: dict[str, Events] = {}
         self._changed = asyncio.Condition()
         self._log = structlog.get_logger(part="ari", node=name)
-        self._session: aiohttp.ClientSession | None = None
+        self._session: aiohttp.ClientSession | None = None  #: of the websocket
+        self._rest: Rest | None = None
         self._task: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
         self._session = aiohttp.ClientSession(
-            headers=self._headers,
-            connector=aiohttp.TCPConnector(limit=_POOL, keepalive_timeout=30),
-            timeout=aiohttp.ClientTimeout(total=self._deadline_s),
+            headers=self._headers, timeout=aiohttp.ClientTimeout(total=self._deadline_s)
         )
+        self._rest = Rest(self._url, self._headers, most=_POOL, idle_s=_IDLE_S)
         self._task = asyncio.create_task(self._stay_connected(), name=f"ari {self.name}")
         return self
 
@@ -91,10 +96,12 @@ class Ari:
     ) -> None:
         assert self._task
         assert self._session
+        assert self._rest
         self._task.cancel()
         with suppress(asyncio.CancelledError):
             await self._task
         await self._session.close()
+        self._rest.close()
         await self._become("closed")
 
     @contextmanager
@@ -151,23 +158,26 @@ class Ari:
 
         `path` is given in parts, each quoted. Raises AriError: Asterisk says no; AriAway: it is silent.
         """
-        assert self._session, "use `async with`"
-        url = "/".join([self._url, *(quote(part, safe="") for part in path)])
+        assert self._rest, "use `async with`"
+        target = "".join(["/" + quote(part, safe="") for part in path])
+        if params:
+            target += "?" + urlencode(params, quote_via=quote)
+        text = None if body is None else json.dumps(body).encode()
         try:
-            async with self._session.request(method, url, params=params, json=body) as answer:
-                text = await answer.text()
-        except aiohttp.ClientConnectorError as error:
-            raise AriAway(f"Asterisk {self.name}: {error.strerror or error}", sent=False) from error
-        except (aiohttp.ClientError, TimeoutError) as error:
+            async with asyncio.timeout(self._deadline_s):
+                status, answer = await self._rest.request(method, target, text)
+        except Unreachable as error:
+            raise AriAway(f"Asterisk {self.name}: {error}", sent=False) from error
+        except (Lost, TimeoutError) as error:
             raise AriAway(
                 f"Asterisk {self.name}: {type(error).__name__} {error}".rstrip(), sent=True
             ) from error
-        if answer.status >= 400:
-            raise AriError(answer.status, _message(text) or answer.reason or "")
+        if status >= 400:
+            raise AriError(status, _message(answer) or _phrase(status))
         try:
-            return json.loads(text) if text else None
+            return json.loads(answer) if answer else None
         except ValueError as error:
-            raise AriError(answer.status, f"not JSON: {text[:80]!r}") from error
+            raise AriError(status, f"not JSON: {answer[:80]!r}") from error
 
     async def _become(self, state: State) -> None:
         async with self._changed:
@@ -265,7 +275,11 @@ def _field(of: Any, name: str) -> Any:
     return of.get(name) if isinstance(of, dict) else None
 
 
-def _message(text: str) -> str:
+def _phrase(status: int) -> str:
+    return HTTPStatus(status).phrase if status in set(HTTPStatus) else ""
+
+
+def _message(text: bytes) -> str:
     """What Asterisk says in an error's body."""
     try:
         told = json.loads(text)

@@ -1,6 +1,7 @@
 """Does the house stand as DESIGN.md says? Which line may import which, and what the protocol files may not."""
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,7 +23,8 @@ RANK = {name: rank for rank, line in enumerate(LINES) for name in line}
 
 #: The protocols alone: nothing of ours but their own neighbours.
 ALONE = {
-    "ari_app/ari.py": set(),
+    "ari_app/ari.py": {"ari_app"},  # ari_app/rest.py, its requests
+    "ari_app/rest.py": set(),
     "agi/protocol.py": set(),
     **{
         str(file.relative_to(HOUSE)): {"smpp"}
@@ -75,6 +77,12 @@ def test_the_simulator_imports_nothing_of_ours() -> None:
 def test_a_protocol_file_imports_nothing_of_ours(name: str) -> None:
     file = HOUSE / name
     assert imported(file) <= ALONE[name]
+
+
+def test_the_connection_to_asterisk_knows_its_own_requests_and_nothing_else() -> None:
+    """DESIGN §2: ari_app/ari.py imports nothing of ours."""
+    text = (HOUSE / "ari_app/ari.py").read_text(encoding="utf-8")
+    assert re.findall(r"^from (ari_app\S*)", text, re.MULTILINE) == ["ari_app.rest"]
 
 
 def test_core_reads_no_clock_and_does_no_io() -> None:

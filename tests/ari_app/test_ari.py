@@ -118,7 +118,7 @@ async def test_a_part_of_a_path_cannot_become_another_path() -> None:
     """An id with a slash or a question mark stays one part."""
     async with fake_ari(lambda *_: web.json_response([])) as fake, Ari(fake.url, "u", "p") as ari:
         await ari.request("GET", "channels", "../asterisk?x=1#y/z")
-        assert fake.asked == [("GET", "/ari/channels/..%2Fasterisk%3Fx=1%23y%2Fz")]
+        assert fake.asked == [("GET", "/ari/channels/..%2Fasterisk%3Fx%3D1%23y%2Fz")]
 
 
 async def test_two_calls_cannot_listen_to_one_channel() -> None:
