@@ -8,7 +8,7 @@ takes all events (ApplicationReplaced), so then we stop and say so loudly.
 
 import asyncio
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from http import HTTPStatus
 from types import TracebackType
@@ -70,8 +70,13 @@ class Ari:
         app: str = "mai",
         name: str = "asterisk",
         deadline_s: float = 5.0,
+        allowed: Callable[[], bool] = lambda: True,
     ) -> None:
+        """`allowed`: whether we may connect now; connecting takes the events away from who is connected."""
         self.name, self.app = name, app
+        self._allowed = allowed
+        self._unheard = asyncio.Event()
+        self._unheard.set()
         self.state: State = "connecting"
         self._url = url.rstrip("/") + "/ari"
         self._headers = {"Authorization": aiohttp.encode_basic_auth(user, password)}
@@ -111,10 +116,23 @@ class Ari:
             raise ValueError(f"channel {channel} is listened to already")
         queue: Events = asyncio.Queue()
         self._queues[channel] = queue
+        self._unheard.clear()
         try:
             yield queue
         finally:
             del self._queues[channel]
+            if not self._queues:
+                self._unheard.set()
+
+    async def let_go(self) -> None:
+        """Hear no more and connect no more: this node is another controller's. Returns when no call listens."""
+        assert self._task
+        self._task.cancel()
+        await asyncio.wait([self._task])
+        if self.state != "replaced":
+            await self._become("replaced")
+            self._tell_all("Lost")
+        await self._unheard.wait()
 
     async def ready(self, timeout_s: float) -> None:
         """Returns when events flow. Raises AriRefused when they never will, AriAway after `timeout_s`."""
@@ -195,6 +213,10 @@ class Ari:
     async def _stay_connected(self) -> None:
         wait_s, before = _FIRST_WAIT_S, False
         while True:
+            if not self._allowed():
+                await self._become("away")
+                await asyncio.sleep(_LONGEST_WAIT_S)
+                continue
             try:
                 if await self._connected_once(again=before):
                     return

@@ -43,6 +43,7 @@ class Claimed:
     attempt: Attempt
     speech: Speech
     at: datetime  #: when the rules said yes
+    worker: str = ""  #: the id under which this process claimed it
 
 
 class StoreJournal:
@@ -108,7 +109,7 @@ async def make_call(
             course.reason = late
             return
         await _dial_and_talk(app, phone, claimed, course)
-        while _may_try_another(app, claimed.programme, course) and (other := other_trunk(course.attempt)):
+        while _may_try_another(app, claimed, course) and (other := other_trunk(course.attempt)):
             course.left.append(f"trunk {course.attempt.trunk}: {course.reason}")
             course.attempt = other
             await _dial_and_talk(app, phone, claimed, course)
@@ -143,9 +144,12 @@ async def _dial_and_talk(app: App, phone: Phone, claimed: Claimed, course: Cours
         logger.exception("line failed", call=course.attempt.id)
 
 
-def _may_try_another(app: App, programme: Programme, course: Course) -> bool:
-    """Failed before any 18x, and there is still time to ring before the window ends (R8)."""
-    return course.outcome is Outcome.FAILED and not course.rang and _in_time_to_ring(app, programme)
+def _may_try_another(app: App, claimed: Claimed, course: Course) -> bool:
+    """Failed before any 18x, there is still time to ring before the window ends (R8), and the call is still ours."""
+    if course.outcome is not Outcome.FAILED or course.rang:
+        return False
+    ours = claimed.worker == app.worker.id and app.worker.sure()
+    return ours and _in_time_to_ring(app, claimed.programme)
 
 
 def _in_time_to_ring(app: App, programme: Programme) -> bool:
@@ -157,6 +161,8 @@ def _in_time_to_ring(app: App, programme: Programme) -> bool:
 
 def _too_late(app: App, claimed: Claimed) -> str:
     """Why this call may not be dialled any more, though it was claimed; empty: it may."""
+    if claimed.worker != app.worker.id or not app.worker.sure():
+        return "not dialled: this process may have been taken for dead since it was claimed"
     late = app.now() - claimed.at
     if abs(late) > _MOST_LATE:
         return f"not dialled: it was claimed {late.total_seconds():.0f} s ago"

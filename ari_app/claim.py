@@ -4,8 +4,9 @@ What is claimed is stored as `dialing` with its 24-hour slot taken; after the co
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import cycle
 from uuid import uuid4
 
 import flows
@@ -21,7 +22,7 @@ from core.speech import Speech
 from core.written import VIETNAM
 from runtime.app import App
 from runtime.clock import wall
-from store import contacts, lists, numbers, settings, triggers
+from store import contacts, lists, nodes, numbers, settings, triggers, workers
 from store.tx import Tx
 
 #: What an agent's phone shows of an offer, in characters.
@@ -46,8 +47,16 @@ class Claims:
     idle: str  #: why nothing was claimed; empty when something was
 
 
-def claim(tx: Tx, *, app: App, places: Sequence[Place], last: str, now: datetime) -> Claims:
-    """Claim a contact for every place, the programmes in turn, beginning after the one that was served `last`."""
+def claim(tx: Tx, *, app: App, places: Sequence[Place], last: str, now: datetime, worker: str = "") -> Claims:
+    """Claim a contact for every place, the programmes in turn, beginning after the one that was served `last`.
+
+    `worker`: under which the nodes of these places are driven; nothing for one that was taken for dead.
+    """
+    if not workers.stands(tx, worker):
+        return Claims((), 0, last, "this process was taken for dead; it goes on under a new id in a moment")
+    places, drained = _without_drained(tx, places)
+    if not places:
+        return Claims((), 0, last, drained)
     programmes, idle = _may_run(tx, app, last)
     waiting = {p.name: list(_due(tx, p, now, len(places))) for p in programmes}
     for number in sorted({contact.number for each in waiting.values() for contact in each}):
@@ -60,12 +69,27 @@ def claim(tx: Tx, *, app: App, places: Sequence[Place], last: str, now: datetime
             if not waiting[programme.name] or not free:
                 continue
             looked_at += 1
-            one = _claim_one(tx, app, programme, waiting[programme.name].pop(0), free[0], now)
+            one = _claim_one(tx, app, programme, waiting[programme.name].pop(0), free[0], now, worker)
             if one is not None:
                 claimed.append(one)
                 free.pop(0)
                 last = programme.name
     return Claims(tuple(claimed), looked_at, last, "" if claimed else idle)
+
+
+def _without_drained(tx: Tx, places: Sequence[Place]) -> tuple[Sequence[Place], str]:
+    """The same trunks over the nodes that are not being drained; none: why."""
+    drained = nodes.draining(tx)
+    if not drained:
+        return places, ""
+    names = dict.fromkeys(place.node for place in places)
+    open_ = [name for name in names if name not in drained]
+    if not open_:
+        said = "; ".join(
+            f"{each.node} is drained by {each.by}" for each in drained.values() if each.node in names
+        )
+        return (), f"{said}: go on with `mai node undrain`"
+    return [replace(place, node=node) for place, node in zip(places, cycle(open_), strict=False)], ""
 
 
 def _may_run(tx: Tx, app: App, last: str) -> tuple[list[Programme], str]:
@@ -91,7 +115,13 @@ def _due(tx: Tx, programme: Programme, now: datetime, limit: int) -> Sequence[co
 
 
 def _claim_one(
-    tx: Tx, app: App, programme: Programme, contact: contacts.Contact, place: Place, now: datetime
+    tx: Tx,
+    app: App,
+    programme: Programme,
+    contact: contacts.Contact,
+    place: Place,
+    now: datetime,
+    worker: str,
 ) -> Claimed | None:
     """Ask the rules once more and reserve; a contact that may not be called now waits or is settled."""
     if contact.stale_at is not None and now >= contact.stale_at:
@@ -107,7 +137,7 @@ def _claim_one(
     if why := flows.cannot_be_said(programme.campaign.script, speech):
         contacts.settle_undialled(tx, contact=contact.id, fate="refused_by_rule", reason=why, now=now)
         return None
-    return _reserve(tx, programme, contact, place, speech, now)
+    return _reserve(tx, programme, contact, place, speech, now, worker)
 
 
 def _put_off(tx: Tx, contact: contacts.Contact, answer: Answer, now: datetime) -> None:
@@ -135,7 +165,13 @@ def _speech(app: App, programme: Programme, known: Facts, event: Event | None, n
 
 
 def _reserve(
-    tx: Tx, programme: Programme, contact: contacts.Contact, place: Place, speech: Speech, now: datetime
+    tx: Tx,
+    programme: Programme,
+    contact: contacts.Contact,
+    place: Place,
+    speech: Speech,
+    now: datetime,
+    worker: str,
 ) -> Claimed | None:
     """The contact goes to dialing, its slot is taken; None: another took it meanwhile."""
     call = contacts.NewCall(
@@ -145,6 +181,7 @@ def _reserve(
         trunk=place.trunk.name,
         offer=tuple(speech.offers.values()),
         prompt_version=programme.version,
+        worker=worker,
     )
     if not contacts.claim(tx, contact.id, call, now=now):
         return None
@@ -157,7 +194,7 @@ def _reserve(
         talk_limit=programme.campaign.talk_limit,
         offer_text=_shown(speech.offers, programme.name),
     )
-    return Claimed(programme, attempt, speech, now)
+    return Claimed(programme, attempt, speech, now, worker)
 
 
 def _shown(offers: Mapping[str, str], programme: str) -> str:

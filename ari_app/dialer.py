@@ -7,7 +7,7 @@ controller left on it has been recovered; one that is away does not hold up the 
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from functools import partial
@@ -17,10 +17,10 @@ from ari_app.ari import Ari, AriAway, AriError
 from ari_app.attempt import Claimed, make_call
 from ari_app.claim import Claims, Place, claim
 from ari_app.coupling import Coupling
+from ari_app.driving import Driving
 from ari_app.lines import Lines, lines_of
-from ari_app.node_alarms import tell_of
 from ari_app.phone import Phone
-from ari_app.recover import recover
+from ari_app.recover import close_undriven, recover
 from ari_app.refused import end_refused_calls, ended_with
 from runtime.app import App
 from runtime.logs import log
@@ -44,13 +44,16 @@ class Dialer:
 
     app: App
     phone: Phone
-    clients: Sequence[Ari]
+    clients: Collection[Ari]  #: of the nodes that this process drives; they come and go
     lines: Lines
+    drives: Callable[[str], bool] = lambda node: True  #: whether nobody else can have this node now
+    why_none: Callable[[], str] = lambda: ""  #: why there are no clients
     calls: set[asyncio.Task[None]] = field(default_factory=set)
     recovered: set[str] = field(default_factory=set)  #: nodes where nothing is left that is not ours
     reason: str = "starting"  #: why nothing is dialled, for `mai status`
     _freed: asyncio.Event = field(default_factory=asyncio.Event)
     _last: str = ""
+    _worker: str = ""  #: under which the nodes were recovered
 
     def __post_init__(self) -> None:
         self.coupling = Coupling(self.app)
@@ -82,7 +85,9 @@ class Dialer:
 
     async def _claim(self, places: Sequence[Place]) -> Claims | None:
         """Claim what is due and begin its calls; None: the store takes no writes."""
-        job = partial(claim, app=self.app, places=places, last=self._last, now=self.app.now())
+        job = partial(
+            claim, app=self.app, places=places, last=self._last, now=self.app.now(), worker=self._worker
+        )
         try:
             found = await self.app.store.write(job)
         except PASSING as error:
@@ -101,25 +106,36 @@ class Dialer:
         return found
 
     async def _nodes(self) -> list[str]:
-        """The nodes that can be dialled from: their events flow, and what was left on them is recovered."""
-        connected = [ari.name for ari in self.clients if ari.state == "connected"]
+        """The nodes that can be dialled from: ours, their events flow, and what was left on them is recovered."""
+        if (
+            self._worker != self.app.worker.id
+        ):  # taken for dead meanwhile: others may have closed what was ours
+            self._worker = self.app.worker.id
+            self.recovered.clear()
+        connected = [ari.name for ari in self.clients if ari.state == "connected" and self.drives(ari.name)]
         self.recovered.intersection_update(connected)
         for node in connected:
             if node not in self.recovered:
                 await self._recover(node)
+        if not self.app.worker.sure():
+            self.reason = "the lease of this process has run out: the store was away, or the machine slept"
+            return []
         if not connected:
-            self.reason = "; ".join(ari.problem for ari in self.clients)
+            self.reason = self.why_none() or "; ".join(ari.problem for ari in self.clients)
         return [node for node in connected if node in self.recovered]
 
     async def _recover(self, node: str) -> None:
         """Nothing is claimed meanwhile: every call in the store is one that has begun here, or nobody's."""
-        ours = {task.get_name() for task in self.calls}
         try:
-            await recover(self.app, self.phone, {node}, ours)
+            await recover(self.app, self.phone, {node}, self.own())
         except (AriAway, AriError, *PASSING) as error:
             self.reason = f"what was left on Asterisk {node} is not recovered yet: {error}"
         else:
             self.recovered.add(node)
+
+    def own(self) -> frozenset[str]:
+        """The calls that this process makes."""
+        return frozenset(task.get_name() for task in self.calls)
 
     async def _line_freed(self, seconds: float) -> None:
         self._freed.clear()
@@ -169,19 +185,20 @@ async def stopped_within(stopping: asyncio.Event, seconds: float) -> bool:
 async def run(app: App, stopping: asyncio.Event) -> None:
     """The dialer: recover what was left, then claim and dial until told to stop."""
     async with AsyncExitStack() as stack:
-        clients = {}
+        driving = Driving(app)
         for node in app.config.asterisk.nodes:
-            ari = Ari(node.ari_url, node.user, node.password.get_secret_value(), name=node.name)
-            clients[node.name] = await stack.enter_async_context(ari)
-            telling = asyncio.create_task(tell_of(app, clients[node.name]), name=f"alarm of {node.name}")
-            stack.push_async_callback(ended_with, telling)
-        phone = Phone(app.config, clients, app.sound, app.now)
+            task = asyncio.create_task(driving.drive(node), name=f"node {node.name}")
+            stack.push_async_callback(ended_with, task)
+        phone = Phone(app.config, driving.clients, app.sound, app.now)
         stack.push_async_callback(phone.close)
         lines = lines_of(app.config.trunks, time.monotonic(), phone.with_agents)
-        dialer = Dialer(app, phone, list(clients.values()), lines)
+        dialer = Dialer(app, phone, driving.clients.values(), lines, driving.drives, lambda: driving.why_none)
         app.says["dialer"] = dialer.says
         refused = asyncio.create_task(end_refused_calls(app, phone), name="refused calls")
         stack.push_async_callback(ended_with, refused)
+        if app.installation.shares_store:
+            closing = asyncio.create_task(close_undriven(app, dialer.own), name="undriven nodes")
+            stack.push_async_callback(ended_with, closing)
         try:
             await dialer.dial(stopping)
         finally:

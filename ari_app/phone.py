@@ -97,7 +97,9 @@ class Phone:
         Raises ValueError for an attempt that cannot be dialled as written; nothing was sent then.
         """
         dialling = self._dialling(attempt)
-        ari = self._clients[attempt.node]
+        ari = self._clients.get(attempt.node)
+        if ari is None:
+            raise ValueError(f"node {attempt.node} is not driven from here any more")
         self._busy[attempt.trunk] += 1
         handed_over = False
         try:

@@ -5,7 +5,8 @@ is honoured; a call that was handed to an agent goes on; nothing is redialled (D
 """
 
 import asyncio
-from collections.abc import Collection
+import time
+from collections.abc import Callable, Collection
 from functools import partial
 
 from ari_app.ending import end_call
@@ -13,30 +14,32 @@ from ari_app.phone import LiveChannel, Phone
 from core.outcomes import Outcome
 from runtime.app import App
 from runtime.logs import log
-from store import calls
+from store import calls, nodes, workers
 from store.calls import Ended, OpenCall
+from store.tx import PASSING, Tx
 
 logger = log("recover")
 
+#: Who drives a node can tell more of its calls than anybody else: so long one is waited for, in seconds.
+_UNDRIVEN_S = 20.0
+_LOOK_S = 5.0
+
 
 async def recover(
-    app: App, phone: Phone, nodes: Collection[str] | None = None, ours: Collection[str] = frozenset()
+    app: App, phone: Phone, only: Collection[str] | None = None, ours: Collection[str] = frozenset()
 ) -> int:
-    """Close every call of these nodes (None: of all) that is open in the store and not ours; returns how many.
+    """Close every call of these nodes (None: of all) that is open in the store and nobody's; returns how many.
 
-    `ours`: calls that this process is making. A call of a node that config.yaml does not name any more belongs to
-    every node: nobody else will close it. All at once: while they are closed nobody dials. Raises AriAway when a
-    node falls silent meanwhile; what is not closed then is closed by the next try.
+    `ours`: calls that this process is making. Those of another worker that stands are its own. A call of a node that
+    config.yaml does not name any more belongs to every node. All at once: while they are closed nobody dials. Raises
+    AriAway when a node falls silent meanwhile; what is not closed then is closed by the next try.
     """
-    wanted = phone.nodes if nodes is None else nodes
+    wanted = phone.nodes if only is None else only
     others = {*phone.nodes, *app.installation.other_nodes}
-    open_ = await app.store.read(calls.open_calls)
     left = {
         call.id: call
-        for call in open_
-        if call.direction == "out"
-        and call.id not in ours
-        and (call.node in wanted or call.node not in others)
+        for call in await app.store.read(lambda tx: _nobodys(tx, app))
+        if call.id not in ours and (call.node in wanted or call.node not in others)
     }
     live = {channel.id: channel for channel in await phone.live_channels(wanted)}
     known = {*left, *ours}
@@ -54,18 +57,62 @@ async def recover(
     return len(left)
 
 
+def _nobodys(tx: Tx, app: App) -> list[OpenCall]:
+    """The outbound calls that no other worker makes."""
+    others = {worker.id for worker in workers.standing(tx)} - {app.worker.id}
+    return [call for call in calls.open_calls(tx) if call.direction == "out" and call.worker not in others]
+
+
+async def close_undriven(app: App, ours: Callable[[], Collection[str]]) -> None:
+    """Close what dead workers left on nodes that nobody drives any more; until cancelled.
+
+    Nobody can tell what became of such a call. What is still up in Asterisk is ended by who drives its node next.
+    """
+    since: dict[str, float] = {}
+    while True:
+        await asyncio.sleep(_LOOK_S)
+        try:
+            found = await app.store.read(lambda tx: _undriven(tx, app))
+            now, own = time.monotonic(), ours()
+            since = {call.id: since.get(call.id, now) for call in found if call.id not in own}
+            for call in found:
+                if now - since.get(call.id, now) >= _UNDRIVEN_S:
+                    logger.warning(
+                        "nobody drives its node: its fate is unknown", call=call.id, node=call.node
+                    )
+                    await _record(
+                        app, call, Outcome.UNKNOWN, "its controller ended, and nobody drives its node"
+                    )
+        except PASSING as error:
+            logger.error("calls of nodes that nobody drives are not closed yet", error=str(error))
+
+
+def _undriven(tx: Tx, app: App) -> list[OpenCall]:
+    driven = workers.on_duty(tx)
+    return [
+        call
+        for call in _nobodys(tx, app)
+        if call.worker != app.worker.id and nodes.duty(call.node or "") not in driven
+    ]
+
+
 async def _close(app: App, phone: Phone, call: OpenCall, channel: LiveChannel | None) -> None:
     """End its channel unless an agent has it, then record the end."""
     with_agent = channel is not None and channel.state == "Up" and not channel.in_app
     if channel is not None and not with_agent:
         await phone.hang_up_orphan(channel.node, channel.id)
+    if with_agent:
+        await _record(app, call, Outcome.TRANSFERRED, "with an agent when the controller came back")
+    else:
+        await _record(app, call, Outcome.UNKNOWN, "the controller ended meanwhile")
+
+
+async def _record(app: App, call: OpenCall, outcome: Outcome, reason: str) -> None:
     ended = Ended(
         call_id=call.id,
-        outcome=Outcome.TRANSFERRED if with_agent else Outcome.UNKNOWN,
+        outcome=outcome,
         ended_at=app.now(),
         rang=call.rang_at is not None or call.answered_at is not None,
-        reason="with an agent when the controller came back"
-        if with_agent
-        else "the controller ended meanwhile",
+        reason=reason,
     )
     await app.store.write(partial(end_call, app=app, ended=ended, now=app.now()))

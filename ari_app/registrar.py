@@ -5,6 +5,7 @@ again with the same key, backing off, at most `tries` times, then `unknown` and 
 """
 
 import asyncio
+import time
 from datetime import timedelta
 from functools import partial
 
@@ -27,6 +28,11 @@ logger = log("registrar")
 
 _MOST_BACKOFF_S = 300.0
 _IDLE_S = 1.0
+#: How often it is looked whether another registrar died.
+_RECLAIM_S = 5.0
+
+
+_NOT_OURS = Unclear("not asked: this process may have been taken for dead")
 
 
 async def run(app: App, stopping: asyncio.Event) -> None:
@@ -36,11 +42,15 @@ async def run(app: App, stopping: asyncio.Event) -> None:
         await stopping.wait()
         return
     watch = app.store.watch("registrations")
-    await app.store.write(lambda tx: reclaim(tx, app, settings))
+    await app.store.write(lambda tx: reclaim(tx, app, settings, own=True))
+    looked = time.monotonic()
     async with KINDS[settings.kind](settings) as hook, asyncio.TaskGroup() as asking:
         running: set[asyncio.Task[None]] = set()
         app.says["registrar"] = lambda: {"asking": len(running)}
         while not stopping.is_set():
+            if app.installation.shares_store and time.monotonic() - looked >= _RECLAIM_S:
+                looked = time.monotonic()
+                await _reclaim_again(app, settings)
             room = settings.concurrency - len(running)
             if not room:
                 await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
@@ -55,26 +65,42 @@ async def run(app: App, stopping: asyncio.Event) -> None:
 
 
 async def _claim(app: App, room: int) -> tuple[Registration, ...]:
+    if not app.worker.sure():
+        return ()
     try:
-        return await app.store.write(partial(registrations.claim_due, now=app.now(), limit=room))
+        return await app.store.write(
+            partial(registrations.claim_due, now=app.now(), limit=room, worker=app.worker.id)
+        )
     except PASSING as error:
         logger.error("the store takes no writes, trying again", error=str(error))
         return ()
 
 
-def reclaim(tx: Tx, app: App, settings: Settings) -> None:
-    """What a killed registrar had asked: asked again with the same key where that is harmless, else unknown."""
-    for left in registrations.open_after_crash(tx):
+def reclaim(tx: Tx, app: App, settings: Settings, *, own: bool = False) -> None:
+    """What a killed registrar had asked: asked again with the same key where that is harmless, else unknown.
+
+    `own`: what this process had asked as well: its registrar has just begun.
+    """
+    for left in registrations.left_asked(tx, by=app.worker.id if own else None):
         if _may_ask_again(settings, left):
-            registrations.again(tx, id=left.id, due_at=app.now(), reason="the registrar ended meanwhile")
+            registrations.again(tx, asked=left, due_at=app.now(), reason="the registrar ended meanwhile")
         else:
-            _settle(tx, app, left, "unknown", reason="the registrar ended while it asked")
+            _give_up(tx, app, left, reason="the registrar ended while it asked")
+
+
+async def _reclaim_again(app: App, settings: Settings) -> None:
+    """What another registrar had asked that died meanwhile."""
+    try:
+        if await app.store.read(registrations.left_asked):
+            await app.store.write(lambda tx: reclaim(tx, app, settings))
+    except PASSING as error:
+        logger.error("what another registrar asked is not looked at yet", error=str(error))
 
 
 async def _ask(app: App, settings: Settings, hook: Hook, registration: Registration) -> None:
     """Ask once, and write what came of it: nobody else knows the answer."""
     try:
-        answer = await _answer(settings, hook, registration)
+        answer = await _answer(settings, hook, registration) if _still_ours(app, registration) else _NOT_OURS
     except Exception as error:  # one registration must not end the registrar
         logger.exception("asking failed", registration=registration.id)
         answer = Unclear(f"{type(error).__name__}: {error}")
@@ -110,6 +136,11 @@ async def _answer(settings: Settings, hook: Hook, registration: Registration) ->
     )
 
 
+def _still_ours(app: App, registration: Registration) -> bool:
+    """Whether nobody else can have been given this key since we claimed it."""
+    return registration.worker == app.worker.id and app.worker.sure()
+
+
 def _may_ask_again(settings: Settings, registration: Registration) -> bool:
     return registration.tries < settings.tries and (settings.idempotent or settings.lookup)
 
@@ -123,9 +154,9 @@ def _take(tx: Tx, app: App, settings: Settings, registration: Registration, answ
         case Unclear(reason) if _may_ask_again(settings, registration):
             wait_s = min(settings.backoff_s * 2 ** (registration.tries - 1), _MOST_BACKOFF_S)
             due_at = app.now() + timedelta(seconds=wait_s)
-            registrations.again(tx, id=registration.id, due_at=due_at, reason=reason)
+            registrations.again(tx, asked=registration, due_at=due_at, reason=reason)
         case Unclear(reason):
-            _settle(tx, app, registration, "unknown", reason=reason)
+            _give_up(tx, app, registration, reason=reason)
 
 
 def _settle(
@@ -138,9 +169,11 @@ def _settle(
     reason: str | None = None,
     message: str | None = None,
 ) -> None:
-    """Write the result and the messages that tell the subscriber, in one transaction; an alarm for what is unknown."""
-    now = app.now()
-    settled = registrations.settle(
+    """Write the result and the messages that tell the subscriber, in one transaction.
+
+    Whoever asked, and whatever was thought of it meanwhile: it is what the package system says of this key.
+    """
+    registrations.settle(
         tx,
         id=registration.id,
         state=state,
@@ -148,9 +181,15 @@ def _settle(
         reason=reason,
         message=message,
         new_messages=_told(tx, app, registration, state, message),
-        now=now,
+        now=app.now(),
     )
-    if settled and state == "unknown":
+
+
+def _give_up(tx: Tx, app: App, registration: Registration, *, reason: str) -> None:
+    """No clear answer and no try left: unknown, the subscriber is told so, and an alarm names the key for people."""
+    now = app.now()
+    told = _told(tx, app, registration, "unknown", None)
+    if registrations.give_up(tx, asked=registration, reason=reason, new_messages=told, now=now):
         text = (
             f"the registration {registration.id} of {registration.package} has no clear answer after "
             f"{registration.tries} tries ({reason}): ask the package system for this key"

@@ -14,6 +14,7 @@ from core.rules_of_law import granted
 from core.written import VIETNAM
 from runtime.clock import Clock
 from runtime.measures import Measures
+from runtime.worker import Worker
 from store import settings
 from store.database import Store
 
@@ -60,6 +61,7 @@ class App:
     store: Store
     clock: Clock
     media: Media  #: the sound file of a piece of text
+    worker: Worker = field(default_factory=Worker)  #: what this process is to the others over this store
     process: str = ""  #: this one of several over one store, e.g. box2:/var/lib/mai/run; empty: the only one
     says: dict[str, Says] = field(default_factory=dict)  #: what each part says of itself, for `mai status`
     measures: dict[str, Measures] = field(default_factory=dict)  #: what each part counts, for `/metrics`

@@ -13,6 +13,7 @@ from core.written import VIETNAM
 from runtime.app import App
 from runtime.logs import log
 from runtime.shown import as_table, out
+from runtime.worker import on_duty
 from store import forget, lists, retention, settings
 from store.tx import Tx
 
@@ -22,6 +23,8 @@ logger = log("house")
 NIGHT = time(2, 30)
 #: Rows removed in one transaction: the writer is never held for long.
 _BATCH = 200
+#: Until it is looked again whether another process has kept the house.
+_ELSEWHERE = timedelta(minutes=1)
 _KEPT_AT = "house_kept_at"
 
 
@@ -30,6 +33,8 @@ async def keep_house(app: App, stopping: asyncio.Event) -> None:
     while not stopping.is_set():
         last = await app.store.read(lambda tx: settings.get(tx, name=_KEPT_AT))
         wait = next_night(datetime.fromisoformat(last) if last else None, app.now()) - app.now()
+        if wait <= timedelta(0) and not await on_duty(app, "house"):
+            wait = _ELSEWHERE  # another process is at it
         if wait > timedelta(0):
             with suppress(TimeoutError):
                 await asyncio.wait_for(stopping.wait(), wait.total_seconds())

@@ -2,7 +2,6 @@
 
 import asyncio
 import gc
-import socket
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
@@ -26,6 +25,7 @@ from runtime.loading import load, open_app
 from runtime.logs import log
 from runtime.parts import ORDER, Part, Run, run_parts, stop_on_signals
 from runtime.requests import handlers
+from runtime.worker import process_name, working
 from store.tx import Tx
 
 __all__ = ["asterisk", "chosen_parts", "load", "managed_nodes", "run_system"]
@@ -168,7 +168,7 @@ async def run_system(installation: Installation, parts: Sequence[Part]) -> None:
         app = await stack.enter_async_context(open_app(installation, media=library.file))
         stack.enter_context(alone_in(installation.run_dir))
         if installation.shares_store:
-            app.process = f"{socket.gethostname()}:{installation.run_dir}"
+            app.process = process_name(app)
         stop_on_signals(stop)
         stack.callback(logger.info, "stopped")
 
@@ -185,6 +185,7 @@ async def run_system(installation: Installation, parts: Sequence[Part]) -> None:
         if said := await not_heeded(app.store, installation.config.clock.now):
             logger.warning(said)
         await asyncio.to_thread(make_prompts, installation, library, stop)
+        await stack.enter_async_context(working(app))
         gc.freeze()  # what is loaded stays: the collector need not walk it again and again
         stack.callback(gc.unfreeze)
         logger.info("running", parts=[part.name for part in parts], decision_time=app.now().isoformat())

@@ -98,6 +98,10 @@ class Drain:
         self._up.clear()
         self._give_back(0)
 
+    def give_back(self) -> None:
+        """What is marked and not written goes back."""
+        self._give_back(0)
+
     def stop(self) -> None:
         """Write no more; what is marked goes back."""
         self._give_back(0)
@@ -132,6 +136,9 @@ class Drain:
                 if self.session is None:
                     self._idle.set()
                     await self._up.wait()
+                elif not self.app.worker.sure():
+                    self._idle.set()
+                    await watch.wait(1.0)
                 elif room <= 0:
                     self._room.clear()
                     self._idle.set()
@@ -206,6 +213,7 @@ class Drain:
     async def _send(self, session: Session, marked: Marked) -> None:
         """Write the segments of one message; what could not be written is due again."""
         message, of = marked.message, marked.segments[-1].total
+        sure = self.app.worker.sure
         for place, segment in enumerate(marked.segments):
             try:
                 if (wait_s := self.flow.take_or_wait(segment.parts, self._clock)) > 0:
@@ -216,6 +224,9 @@ class Drain:
             except asyncio.CancelledError:  # the gateway fails: what has not left goes back
                 self._not_written(marked, place)
                 raise
+            if not sure():  # taken for dead, perhaps: another may know of this message already
+                self._not_written(marked, place)
+                return
             try:
                 session.post(self._pdu(marked, segment), partial(self._ended, message, segment.number, of))
             except NotWritten:

@@ -8,7 +8,7 @@ Exactly once does not exist in SMPP: what is unknown stays unknown until a recei
 import asyncio
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import AbstractAsyncContextManager, suppress
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -18,6 +18,7 @@ from core.routes import Route, routes, untaken
 from runtime.app import App
 from runtime.logs import log
 from runtime.measures import Measure
+from runtime.worker import kept, taken
 from smpp.binds import keep_bound
 from smpp.drain import Drain
 from smpp.errors import BindRefused, LinkError
@@ -28,7 +29,6 @@ from smpp.pdu import DataSm, DeliverSm, InvalidField, ProtocolError
 from smpp.session import Session, connect
 from smpp.statuses import Verdict
 from store import messages
-from store.tx import Tx
 
 logger = log("sms")
 
@@ -121,8 +121,24 @@ class Gateway:
         async def deliver(pdu: DeliverSm | DataSm) -> int:
             return await take_incoming(self.app, self.bind.name, pdu, self._received)
 
-        name = self.bind.name
-        await keep_bound(lambda: connect(link, deliver, self.drain.late), self._up, self._down, name=name)
+        def opened() -> AbstractAsyncContextManager[Session]:
+            return connect(link, deliver, self.drain.late)
+
+        duty = f"bind:{self.bind.name}"
+        while True:
+            worker: str | None = await taken(self.app, duty, self._stands_by)
+            binding = asyncio.create_task(keep_bound(opened, self._up, self._down, name=self.bind.name))
+            try:
+                while worker is not None:
+                    worker = await kept(self.app, duty, worker)
+                    self.drain.give_back()  # what was marked under the last id is nobody's
+            finally:
+                binding.cancel()
+                await asyncio.wait([binding])
+            self.drain.unbound()
+
+    def _stands_by(self, process: str) -> None:
+        self._why_down = f"standing by: {process} has this bind"
 
     def _up(self, session: Session) -> None:
         logger.info("bound", bind=self.bind.name)
@@ -159,7 +175,10 @@ class Gateway:
 
 
 async def run(app: App, stopping: asyncio.Event) -> None:
-    """The gateway: close what a killed one left open, then keep every bind up and drain the outbox."""
+    """The gateway: close what a killed one left open, then keep every bind up and drain the outbox.
+
+    A bind is a duty: of several gateways one has it, so that its rate and window are the bind's and not a share's.
+    """
     await _begin(app)
     known = routes(app.config.smsc)
     gateways = [Gateway(app, bind, known.get(bind.name, Route())) for bind in app.config.smsc]
@@ -201,15 +220,7 @@ async def _work(app: App, gateways: list[Gateway], drains: list[Drain], stopping
 
 async def _begin(app: App) -> None:
     """What a killed gateway was sending is unknown; a sender that no bind takes is said."""
-    names = tuple(bind.name for bind in app.config.smsc)
-
-    def lost(tx: Tx) -> tuple[int, int]:
-        own = names if tx.on_postgres else None  # other machines' gateways may be alive
-        return messages.sending_after_crash(tx, now=app.now(), tries=0, binds=own)
-
-    unknown, _ = await app.store.write(lost)
-    if unknown:
-        logger.warning("messages whose fate is not known after a crash", messages=unknown)
+    await _close_left(app, by=app.worker.id)
     wanted: list[tuple[str, str | None]] = [(app.config.texts.refusal_sender, None)]
     for name, programme in app.installation.programmes.items():
         wanted += [(message.sender, name) for message in programme.campaign.messages.values()]
@@ -221,12 +232,20 @@ async def _begin(app: App) -> None:
         await app.clear_alarm("smsc:routes")
 
 
+async def _close_left(app: App, by: str | None = None) -> None:
+    """What a gateway was sending that is gone is unknown; `by`: what this process was sending as well."""
+    unknown, _ = await app.store.write(partial(messages.left_sending, now=app.now(), tries=0, by=by))
+    if unknown:
+        logger.warning("messages whose fate is not known after a crash", messages=unknown)
+
+
 async def _look_after(app: App, stopping: asyncio.Event) -> None:
     """Without a receipt in the hold time, `at_least_once` goes again; long messages that stay in parts are joined."""
     hold_s = min(bind.receipt_hold_s for bind in app.config.smsc)
     hold = timedelta(seconds=hold_s)
     while not stopping.is_set():
         now = app.now()
+        await _close_left(app)
         await app.store.write(partial(messages.again_after_hold, now=now, before=now - hold, tries=_TRIES))
         await app.store.write(partial(join_incomplete, app=app, now=now))
         with suppress(TimeoutError):

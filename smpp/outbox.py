@@ -16,7 +16,7 @@ from runtime.app import App
 from smpp.addresses import Address, address
 from smpp.segments import Method, Segment, TooLong, split
 from smpp.text import NotText
-from store import messages, numbers, settings
+from store import messages, numbers, settings, workers
 from store.many import facts_for_many
 from store.messages import Mark, Message, Route
 from store.times import us
@@ -60,8 +60,11 @@ def mark_next(
 ) -> tuple[list[Marked], int]:
     """Mark the messages that may leave over this bind now, at most `room` parts but at least one message.
 
-    Second: how many were looked at.
+    Second: how many were looked at. Nothing for a worker that was taken for dead.
     """
+    worker = app.worker.id
+    if not workers.stands(tx, worker):
+        return [], 0
     held = tuple(sorted(pause.programme for pause in settings.paused(tx)))
     limit = min(MOST_AT_ONCE, max(room, 1))
     found = messages.due(tx, now=now, limit=limit, programmes_held=held, route=route)
@@ -84,7 +87,7 @@ def mark_next(
         marked.append(left)
         numbers_taken.add(message.number)
         room -= left.parts
-    messages.mark_all(tx, marks, bind=bind.name, at=now)
+    messages.mark_all(tx, marks, bind=bind.name, at=now, worker=worker)
     return marked, len(found)
 
 

@@ -59,6 +59,7 @@ class OpenCall:
     pass_no: int
     node: str | None
     trunk: str | None
+    worker: str | None  #: who makes it
     offer: tuple[str, ...] = ()  #: codes of the packages offered in this call
 
 
@@ -226,7 +227,7 @@ def _end_contact(tx: Tx, row: Any, ended: Ended, after: AfterCall) -> None:
 
 
 def open_calls(tx: Tx) -> tuple[OpenCall, ...]:
-    """Every call that is dialing or up, the oldest first; after a start these are the orphans."""
+    """Every call that is dialing or up, the oldest first; those of no worker that stands are orphans."""
     return tuple(_open_call(row) for row in tx.execute(_EVERY_OPEN))
 
 
@@ -255,5 +256,6 @@ def _open_call(row: Any) -> OpenCall:
         pass_no=row.pass_no or 1,
         node=row.node,
         trunk=row.trunk,
+        worker=row.worker,
         offer=tuple(row.offer or ()),
     )

@@ -59,19 +59,22 @@ class NewCall:
     offer: tuple[str, ...] = ()  #: codes of the packages that will be offered
     text: str | None = None
     prompt_version: str | None = None
+    worker: str | None = None  #: who makes it
 
 
 #: A number in the text of a statement: see the partial index `contacts_stale`.
 _FIRST = "1"
 _FIRST_PASS: Any = literal_column(_FIRST)
 _ONE = Prepared(select(contacts).where(contacts.c.id == bindparam("contact")))
-_DUE = Prepared(
+_DUE = (
     select(contacts)
     .where(contacts.c.state == word("due"), contacts.c.programme == bindparam("programme"))
     .where(contacts.c.pass_no == bindparam("pass_no"), contacts.c.due_at <= bindparam("now"))
     .order_by(contacts.c.due_at)
     .limit(bindparam("most"))
 )
+_LOOK_DUE = Prepared(_DUE)
+_TAKE_DUE = Prepared(_DUE.with_for_update(skip_locked=True))
 _EARLIEST = select(func.min(contacts.c.pass_no)).where(contacts.c.programme == bindparam("programme"))
 _EARLIEST_DUE = Prepared(_EARLIEST.where(contacts.c.state == word("due")))
 _EARLIEST_RUNNING = Prepared(_EARLIEST.where(contacts.c.state.in_(words("dialing", "up"))))
@@ -102,7 +105,7 @@ _POSTPONED = Prepared(update(contacts).where(*_STILL_DUE).values(due_at=bindpara
 #: The columns of an attempt that the claim knows.
 _ATTEMPT = (
     "id", "direction", "contact", "trigger", "programme", "class", "unit", "number", "state", "started_at",
-    "wall_at", "offer", "text", "prompt_version", "node", "trunk",
+    "wall_at", "offer", "text", "prompt_version", "node", "trunk", "worker",
 )  # fmt: skip
 _NEW_CALL = Prepared(calls.insert(), _ATTEMPT)
 
@@ -134,7 +137,7 @@ def plan(tx: Tx, new: NewContact, *, now: datetime) -> bool:
 def due(
     tx: Tx, *, programme: str, now: datetime, limit: int, list_exhausted: bool = True
 ) -> tuple[Contact, ...]:
-    """Contacts to dial now, the longest due first.
+    """Contacts to dial now, the longest due first. Those that another dialer has at this moment are passed over.
 
     A later pass begins only when the programme has no contact of an earlier one that is due (also later
     today), dialing or up, and its target list is exhausted (B3: the others first).
@@ -143,7 +146,7 @@ def due(
     if first is None or (first > 1 and not list_exhausted):
         return ()
     wanted = {"programme": programme, "pass_no": first, "now": us(now), "most": limit}
-    return tuple(_contact(row) for row in tx.execute(_DUE, wanted))
+    return tuple(_contact(row) for row in tx.execute(_LOOK_DUE if tx.reading else _TAKE_DUE, wanted))
 
 
 def _earliest_pass(tx: Tx, programme: str) -> int | None:
@@ -200,6 +203,7 @@ def claim(tx: Tx, contact: str, call: NewCall, *, now: datetime) -> bool:
         "prompt_version": call.prompt_version,
         "node": call.node,
         "trunk": call.trunk,
+        "worker": call.worker,
     }
     tx.execute(_NEW_CALL, attempt)
     return True

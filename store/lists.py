@@ -227,6 +227,7 @@ def next_targets(tx: Tx, *, programme: str, limit: int) -> tuple[str, ...]:
     version = in_force(tx, programme=programme).get(("targets", programme))
     if version is None:
         return ()
+    settings.lock(tx, name=f"targets:{programme}")  # two planners take turns
     after = _cursor(tx, version)
     taken = file_of(tx, version).plain("order")[after : after + limit]
     if taken:

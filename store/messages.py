@@ -17,13 +17,14 @@ from sqlalchemy import (
     bindparam,
     delete,
     literal_column,
+    or_,
     select,
     update,
 )
 
 from core.after_call import NewMessage
 from core.routes import Route
-from store import receipts
+from store import receipts, workers
 from store.due import Message, due, next_due_at
 from store.part_state import derive, due_when_answered, remove
 from store.prepared import Prepared, among, pairs
@@ -40,13 +41,13 @@ __all__ = [
     "drop",
     "due",
     "id_of",
+    "left_sending",
     "mark_all",
     "mark_sending",
     "next_due_at",
     "next_reference",
     "postpone",
     "requeue",
-    "sending_after_crash",
 ]
 
 
@@ -121,6 +122,7 @@ _ALONE = Prepared(
         bind=bindparam("b_bind"),
         parts=1,
         tries=messages.c.tries + 1,
+        worker=bindparam("b_worker"),
     )
 )
 _NEW = pairs("b_new")  #: by message; the value says nothing
@@ -146,6 +148,7 @@ _MARK = Prepared(
         parts=bindparam("b_parts"),
         reference=bindparam("b_reference"),
         tries=messages.c.tries + 1,
+        worker=bindparam("b_worker"),
     )
 )
 
@@ -153,16 +156,16 @@ _MARK = Prepared(
 _NEW_PART = Prepared(message_parts.insert(), ("message", "part", "state", "bind", "at"))
 
 
-def mark_all(tx: Tx, marks: Sequence[Mark], *, bind: str, at: datetime) -> None:
-    """due -> sending for messages that `due` gave in this same transaction."""
+def mark_all(tx: Tx, marks: Sequence[Mark], *, bind: str, at: datetime, worker: str | None = None) -> None:
+    """due -> sending, by `worker`, for messages that `due` gave in this same transaction."""
     alone = [mark.id for mark in marks if mark.alone]
     if alone:
-        tx.execute(_ALONE, {"b_ids": alone, "b_at": us(at), "b_bind": bind})
+        tx.execute(_ALONE, {"b_ids": alone, "b_at": us(at), "b_bind": bind, "b_worker": worker})
         tx.execute(_THEIR_PARTS, {"b_new": dict.fromkeys(alone, ""), "b_at": us(at), "b_bind": bind})
     if len(alone) == len(marks):
         return
     marks = [mark for mark in marks if not mark.alone]
-    common = {"b_at": us(at), "b_bind": bind}
+    common = {"b_at": us(at), "b_bind": bind, "b_worker": worker}
     tx.execute(
         _MARK, [common | {"b_id": m.id, "b_parts": m.parts, "b_reference": m.reference} for m in marks]
     )
@@ -225,18 +228,16 @@ def drop(tx: Tx, *, id: str, reason: str) -> bool:
     return True
 
 
-def sending_after_crash(
-    tx: Tx, *, now: datetime, tries: int, binds: Sequence[str] | None = None
-) -> tuple[int, int]:
-    """What was being sent by a process that is no more: its fate is not known.
+def left_sending(tx: Tx, *, now: datetime, tries: int, by: str | None = None) -> tuple[int, int]:
+    """What nobody sends any more, since its worker is gone: its fate is not known.
 
     Policy `once` becomes unknown and stays so; `at_least_once` goes again while it was tried fewer than
-    `tries` times. `binds`: only what these were sending (several gateways on one PostgreSQL). Returns how
-    many (became unknown, are due again).
+    `tries` times. `by`: what this worker sent as well; it is the caller itself, which has just begun.
+    Returns how many (became unknown, are due again).
     """
-    which = messages.c.state == word("sending")
-    if binds is not None:
-        which = and_(which, messages.c.bind.in_(binds))
+    gone = workers.nobodys(messages.c.worker)
+    left = gone if by is None else or_(gone, messages.c.worker == by)
+    which = and_(messages.c.state == word("sending"), left)
     return _fate_unknown(tx, which, now, tries, "the program ended meanwhile")
 
 
@@ -253,7 +254,7 @@ def again_after_hold(tx: Tx, *, now: datetime, before: datetime, tries: int) -> 
 
 def _fate_unknown(tx: Tx, which: Any, now: datetime, tries: int, reason: str) -> tuple[int, int]:
     chosen = select(messages.c.id, messages.c.policy, messages.c.tries, messages.c.number).where(which)
-    rows = tx.execute(chosen).all()
+    rows = tx.take(chosen, {}, of=messages).all()  # another gateway may be looking too
     again = {row.id for row in rows if row.policy == "at_least_once" and row.tries < tries}
     lost = {row.id: row.number for row in rows if row.id not in again}
     for id in again:

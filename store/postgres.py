@@ -28,6 +28,8 @@ T = TypeVar("T")
 logger = logging.getLogger(__name__)
 
 READERS = 4
+#: A program that sleeps in the middle of a transaction holds its locks no longer than this (less than a lease).
+_MOST_IDLE = "10s"
 MOST_WAITING = 20_000
 _CHANNEL = "mai"
 #: Two programs locked two numbers crosswise, or a snapshot is too old: the loser may simply run again.
@@ -35,6 +37,7 @@ _RUN_AGAIN = frozenset(("40001", "40P01"))
 _TRIES = 5
 _RECONNECT_S = 1.0
 _LEAVE_S = 5.0
+_SETTINGS = {"application_name": "mai", "timezone": "UTC", "jit": "off"}
 
 
 @asynccontextmanager
@@ -42,20 +45,28 @@ async def open_postgres(url: URL, folder: Path, *, readonly: bool) -> AsyncItera
     """The store in this database; lists lie in `folder`/lists. Raises StoreError when nobody answers."""
     engine = create_async_engine(
         url.set(drivername="postgresql+asyncpg"),
-        pool_size=READERS + 2,
+        pool_size=READERS + 1,
         max_overflow=0,
         pool_pre_ping=True,
-        connect_args={"server_settings": {"application_name": "mai", "timezone": "UTC", "jit": "off"}},
+        connect_args={"server_settings": _SETTINGS},
+    )
+    writing = create_async_engine(
+        engine.url,
+        pool_size=1,
+        max_overflow=0,
+        pool_pre_ping=True,
+        connect_args={"server_settings": _SETTINGS | {"idle_in_transaction_session_timeout": _MOST_IDLE}},
     )
     async with AsyncExitStack() as stack:
         stack.push_async_callback(engine.dispose)
+        stack.push_async_callback(writing.dispose)
         try:
             async with engine.connect() as connection:
                 await connection.run_sync(migrate.check_readable if readonly else migrate.bring_up_to_date)
         except (OSError, DBAPIError) as error:
             where = url.render_as_string(hide_password=True)
             raise StoreError(f"{where} cannot be opened: {error}") from error
-        store = PostgresStore(engine, folder / "lists", readonly=readonly)
+        store = PostgresStore(engine, writing, folder / "lists", readonly=readonly)
         stack.push_async_callback(store.close)
         yield store
 
@@ -63,9 +74,10 @@ async def open_postgres(url: URL, folder: Path, *, readonly: bool) -> AsyncItera
 class PostgresStore:
     """A Store in a PostgreSQL database."""
 
-    def __init__(self, engine: AsyncEngine, lists: Path, *, readonly: bool) -> None:
+    def __init__(self, engine: AsyncEngine, writing: AsyncEngine, lists: Path, *, readonly: bool) -> None:
         self.lists = lists
         self._engine = engine
+        self._writing = writing
         self._readonly = readonly
         self._wakes = Wakes()
         self._room = asyncio.Semaphore(MOST_WAITING)
@@ -122,7 +134,7 @@ class PostgresStore:
         kinds: set[Kind] = set()
         cancelled: asyncio.CancelledError | None = None
         try:
-            async with self._engine.begin() as connection:
+            async with self._writing.begin() as connection:
                 kinds = await connection.run_sync(self._run, first, taken)
         except BaseException as error:  # whatever it is: nobody waits for ever for what became of his work
             if isinstance(error, asyncio.CancelledError):

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import Row, bindparam, select, update
+from sqlalchemy import Row, bindparam, or_, select, update
 
 from core.after_call import NewMessage, NewRegistration
-from store import messages
+from store import messages, workers
 from store.prepared import Prepared, among
 from store.schema import calls, contacts, registrations
 from store.times import moment, us
@@ -35,6 +35,7 @@ class Registration:
     tries: int  #: times asked, a claimed one included
     at: datetime
     due_at: datetime
+    worker: str | None = None  #: who asks, or asked last
 
 
 def id_of(call_id: str) -> str:
@@ -99,24 +100,54 @@ _TAKE_DUE = Prepared(_DUE.with_for_update(skip_locked=True, of=registrations))
 _ASKED = Prepared(
     update(registrations)
     .where(among(registrations.c.id, "b_ids"))
-    .values(state=word("asked"), asked_at=bindparam("b_at"), tries=registrations.c.tries + 1)
+    .values(
+        state=word("asked"),
+        asked_at=bindparam("b_at"),
+        tries=registrations.c.tries + 1,
+        worker=bindparam("b_worker"),
+    )
 )
 
 
-def claim_due(tx: Tx, *, now: datetime, limit: int) -> tuple[Registration, ...]:
-    """Take what is due for asking: due -> asked, one try more. Committed before the bytes leave."""
+def claim_due(tx: Tx, *, now: datetime, limit: int, worker: str) -> tuple[Registration, ...]:
+    """Take what is due for asking: due -> asked, one try more. Committed before the bytes leave.
+
+    Nothing for a worker that was taken for dead.
+    """
+    if not workers.stands(tx, worker):
+        return ()
     rows = tx.execute(_LOOK_DUE if tx.reading else _TAKE_DUE, {"now": us(now), "most": limit}).all()
     if rows:
-        tx.execute(_ASKED, {"b_ids": [row.id for row in rows], "b_at": us(now)})
-    return tuple(_registration(row, asked_now=True) for row in rows)
+        tx.execute(_ASKED, {"b_ids": [row.id for row in rows], "b_at": us(now), "b_worker": worker})
+    return tuple(_registration(row, asked_by=worker) for row in rows)
 
 
-def again(tx: Tx, *, id: str, due_at: datetime, reason: str) -> bool:
-    """It was asked and may be asked again with the same key, not before `due_at`. False: it is not asked."""
-    asked = update(registrations).where(registrations.c.id == id, registrations.c.state == word("asked"))
-    if tx.execute(asked.values(state="due", due_at=us(due_at), reason=reason)).rowcount != 1:
+def again(tx: Tx, *, asked: Registration, due_at: datetime, reason: str) -> bool:
+    """It was asked and may be asked again with the same key, not before `due_at`.
+
+    False: it is not asked any more, or by another worker, who knows what became of it.
+    """
+    this = update(registrations).where(registrations.c.id == asked.id, _asked_by(asked.worker))
+    if tx.execute(this.values(state="due", due_at=us(due_at), reason=reason)).rowcount != 1:
         return False
     tx.wake("registrations")
+    return True
+
+
+def _asked_by(worker: str | None) -> Any:
+    whose = registrations.c.worker.is_(None) if worker is None else registrations.c.worker == worker
+    return (registrations.c.state == word("asked")) & whose
+
+
+def give_up(
+    tx: Tx, *, asked: Registration, reason: str, new_messages: tuple[NewMessage, ...], now: datetime
+) -> bool:
+    """Asked, without a clear answer, and not to be asked again: unknown. False: as of `again`."""
+    this = update(registrations).where(registrations.c.id == asked.id, _asked_by(asked.worker))
+    if tx.execute(this.values(state="unknown", ended_at=us(now), reason=reason)).rowcount != 1:
+        return False
+    for each in new_messages:
+        messages.add(tx, each, now=now)
     return True
 
 
@@ -159,10 +190,15 @@ def settle(
     return True
 
 
-def open_after_crash(tx: Tx) -> tuple[Registration, ...]:
-    """What was asked by a process that is no more: the caller asks again with its key or says unknown."""
-    chosen = _SELECTED.where(registrations.c.state == word("asked")).order_by(registrations.c.asked_at)
-    return tuple(_registration(row) for row in tx.execute(chosen))
+def left_asked(tx: Tx, *, by: str | None = None) -> tuple[Registration, ...]:
+    """What nobody asks any more, since its worker is gone: the caller asks again with its key or says unknown.
+
+    `by`: what this worker asked as well; it is the caller itself, which has just begun.
+    """
+    gone = workers.nobodys(registrations.c.worker)
+    left = gone if by is None else or_(gone, registrations.c.worker == by)
+    chosen = _SELECTED.where(registrations.c.state == word("asked"), left).order_by(registrations.c.asked_at)
+    return tuple(_registration(row) for row in tx.take(chosen, {}, of=registrations))
 
 
 def next_due_at(tx: Tx) -> datetime | None:
@@ -171,7 +207,8 @@ def next_due_at(tx: Tx) -> datetime | None:
     return moment(tx.execute(waiting.order_by(registrations.c.due_at).limit(1)).scalar())
 
 
-def _registration(row: Row[Any], *, asked_now: bool = False) -> Registration:
+def _registration(row: Row[Any], *, asked_by: str | None = None) -> Registration:
+    asked_now = asked_by is not None
     return Registration(
         id=row.id,
         call=row.call,
@@ -185,4 +222,5 @@ def _registration(row: Row[Any], *, asked_now: bool = False) -> Registration:
         tries=row.tries + asked_now,
         at=moment(row.at),
         due_at=moment(row.due_at),
+        worker=asked_by if asked_now else row.worker,
     )

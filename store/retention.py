@@ -69,6 +69,9 @@ KEEP: Mapping[str, Keep] = {
     "settings": Keep("no person", "the clock, cursors", None, until="never"),
     "tallies": Keep("no person: how many contacts and calls a programme had", "the progress of a list", None,
                     until="never; by time of day: 31 days"),
+    "workers": Keep("no person: the processes that are alive", "whose work is whose", None, until="they end"),
+    "duties": Keep("no person", "what one process at a time may do", None, until="never"),
+    "drains": Keep("no subscriber: who drains a node", "who may undo it", None, until="it is undone"),
     "pauses": Keep("no subscriber: who paused a programme", "who may lift it", None, until="it is lifted"),
     "alarms": Keep("no subscriber: numbers are masked", "what is wrong", None, until="never"),
 }  # fmt: skip

@@ -137,6 +137,7 @@ calls = Table(
     Column("node", Text),
     Column("trunk", Text),
     Column("reason", Text),
+    Column("worker", Text),  # who makes it; of no row of `workers`: nobody any more
     Index("calls_number", "number", "started_at"),
     _partial("calls_open", "state", where="state IN ('dialing','up')"),
 )
@@ -161,6 +162,7 @@ registrations = Table(
     Column("reference", Text),
     Column("reason", Text),
     Column("message", Text),
+    Column("worker", Text),  # who asked last
     _partial("registrations_due", "due_at", where="state = 'due'"),
     _partial("registrations_asked", "asked_at", where="state = 'asked'"),
 )
@@ -192,6 +194,7 @@ messages = Table(
     Column("tries", Integer, nullable=False, server_default="0"),
     Column("reason", Text),
     Column("reference", Integer),  # of its parts (UDH, SAR): the same on a repeat
+    Column("worker", Text),  # who sent it last
     # in the order in which they are taken: after a night a day's messages are due at the same moment
     _partial("messages_due", "due_at", "at", "id", where="state = 'due'"),
     _partial("messages_sending", "sending_at", where="state = 'sending'"),
@@ -306,6 +309,34 @@ tallies = Table(
     Column("value", Text, primary_key=True),  # the pass, outcome, rule or time slice
     Column("shard", Integer, primary_key=True),  # one for each program that writes
     Column("how_many", BigInteger, nullable=False),
+)
+
+#: The processes that are alive, each under an id that it never has again (the fencing token). Its lease is in the
+#: database's time. What carries the id of no row is nobody's work any more (store/workers.py).
+workers = Table(
+    "workers",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("process", Text, nullable=False),  # box2:/var/lib/mai/run
+    _time("started_at", nullable=False),
+    _time("lease_until", nullable=False),
+)
+
+#: What one worker at a time may do: drive an Asterisk (node:ast1), keep an SMSC's bind (bind:smsc1), the house.
+duties = Table(
+    "duties",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("worker", Text, nullable=False),
+)
+
+#: Nodes that get no new call, so that they can be taken out of service.
+drains = Table(
+    "drains",
+    metadata,
+    Column("node", Text, primary_key=True),
+    Column("by", Text, nullable=False),
+    _time("at", nullable=False),
 )
 
 #: What is wrong now and what a person should look at; shown by `mai status`.

@@ -42,6 +42,13 @@ def put(tx: Tx, name: str, value: Any) -> None:
     tx.put(settings, {"name": name, "value": value}, key=["name"])
 
 
+def lock(tx: Tx, name: str) -> None:
+    """Nobody else writes this value until this transaction ends. SQLite has one writer and needs no lock."""
+    if tx.on_postgres and not tx.reading:
+        tx.insert_new(settings, {"name": name, "value": None})
+        tx.execute(select(settings.c.name).where(settings.c.name == name).with_for_update())
+
+
 def raise_alarm(tx: Tx, *, name: str, text: str, now: datetime) -> bool:
     """Something is wrong from now on. False: it was known (its text is brought up to date)."""
     if tx.insert_new(alarms, {"name": name, "text": text, "since": us(now)}):

@@ -255,8 +255,10 @@ async def crashed(office: Office, tries: int = 1) -> None:
     """A registrar that died while it asked for the last time of `tries`."""
     await decided(office)
     for n in range(tries):
-        (asked,) = await office.store.write(lambda tx: registrations.claim_due(tx, now=TEN, limit=1))
-        again = partial(registrations.again, id=asked.id, due_at=TEN, reason="")
+        (asked,) = await office.store.write(
+            lambda tx: registrations.claim_due(tx, now=TEN, limit=1, worker="")
+        )
+        again = partial(registrations.again, asked=asked, due_at=TEN, reason="")
         if n < tries - 1:
             await office.store.write(again)
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from ari_app import planner
 from ari_app.dialling import Journal
 from ari_app.phone import Attempt
+from runtime.worker import enlist
 from store.database import open_store
 from tests.ari_app.office import FakeLine, FakePhone, SetClock
 from tests.concurrency.town import DECLINES, NODES, NOW, app_on, dialer_of
@@ -37,6 +38,8 @@ async def main(url: str, folder: Path, node: str, record: Path) -> None:
     clock, stopping = SetClock(NOW), asyncio.Event()
     async with open_store(url, folder) as store:
         app = app_on(store, folder, clock)
+        app.process = node
+        await enlist(app, alone=True)
         dialer = dialer_of(app, WritingPhone(clock, record), node)
         dialer._last = (
             "a" if node == NODES[1] else ""

@@ -11,6 +11,7 @@ import pytest
 
 from ari_app.claim import Claims, Place, claim
 from runtime.app import App
+from runtime.worker import enlist
 from smpp.outbox import mark_next
 from store import contacts, messages, parts
 from store.database import Tx, open_store
@@ -39,7 +40,11 @@ async def several(url: str, folder: Path, count: int) -> AsyncIterator[list[App]
     async with AsyncExitStack() as stack:
         stores = [await stack.enter_async_context(open_store(url, folder)) for _ in range(count)]
         names = ["abcdef"] if count == 1 else ["abcdef"[at:] + "abcdef"[:at] for at in range(count)]
-        yield [app_on(store, folder, SetClock(NOW), each) for store, each in zip(stores, names, strict=True)]
+        apps = [app_on(store, folder, SetClock(NOW), each) for store, each in zip(stores, names, strict=True)]
+        for app, name in zip(apps, names, strict=True):
+            app.process = name
+            await enlist(app, alone=True)
+        yield apps
 
 
 def contact(programme: str, number: str, at: int) -> contacts.NewContact:
@@ -57,8 +62,8 @@ def contact(programme: str, number: str, at: int) -> contacts.NewContact:
 async def reserve(app: App) -> Claims:
     """Each controller begins with another programme, so that they do not meet at the same contact."""
     places, first = [Place("ast1", app.config.trunks[0])], next(iter(app.installation.programmes))
-    last = chr(ord(first) - 1)
-    return await app.store.write(partial(claim, app=app, places=places, last=last, now=NOW))
+    last, worker = chr(ord(first) - 1), app.worker.id
+    return await app.store.write(partial(claim, app=app, places=places, last=last, now=NOW, worker=worker))
 
 
 async def reserve_again(app: App, times: int) -> list[Claims]:

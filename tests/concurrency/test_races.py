@@ -12,6 +12,7 @@ from ari_app import planner
 from ari_app.dialer import Dialer
 from runtime.app import App
 from runtime.requests import REQUESTS
+from runtime.worker import enlist
 from store import settings
 from store.database import open_store
 from tests.ari_app.office import FakePhone, SetClock
@@ -28,7 +29,9 @@ async def app(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[A
         url = await new_database(request.getfixturevalue("postgres"))
     async with open_store(url, tmp_path) as store:
         await opened(store, NUMBERS)
-        yield app_on(store, tmp_path, SetClock(NOW))
+        app = app_on(store, tmp_path, SetClock(NOW))
+        await enlist(app, alone=True)
+        yield app
 
 
 @asynccontextmanager

@@ -20,6 +20,7 @@ from ari_app.phone import Phone
 from core.facts import Event, Programme
 from runtime.app import App, Installation
 from runtime.requests import REQUESTS
+from runtime.worker import enlist
 from smpp import gateway
 from smpp.incoming import take_incoming
 from smpp.outbox import Marked, mark_next
@@ -111,6 +112,7 @@ class Town:
         self._open = AsyncExitStack()
         store = await self._open.enter_async_context(open_store(self._url, self._folder))
         self.app = App(self.installation, store, self.clock, lambda piece: self._folder / piece)
+        await enlist(self.app, alone=True)
         trunk = self.app.config.trunks[0].model_copy(update={"max_channels": 100, "calls_per_second": 1e6})
         phone, nodes = cast(Phone, self.phone), [cast(Ari, Node())]
         self.dialer = Dialer(self.app, phone, nodes, lines_of([trunk], 0.0))

@@ -3,12 +3,15 @@
 import asyncio
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from store import workers
 from store.database import Store, open_store
 from store.schema import metadata
+from tests.store.sample import WORKER
 from tests.store.server import execute, new_database
 
 
@@ -41,10 +44,11 @@ async def url(engine: str, request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 async def store(engine: str, request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
-    """An open store with nothing in it."""
+    """An open store with nothing in it but one worker, WORKER."""
     url = "sqlite:///mai.db"
     if engine == "postgresql":
         url = request.getfixturevalue("shared")
         await execute(url, ";".join(f'DELETE FROM "{table}"' for table in metadata.tables))
     async with open_store(url, tmp_path) as opened:
+        await opened.write(partial(workers.enlist, id=WORKER, process="test", alone=True))
         yield opened

@@ -13,6 +13,8 @@ from store.database import Tx
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=VIETNAM)
 AN = "+84901234567"
 BINH = "+84907654321"
+#: Who takes work in these tests.
+WORKER = "worker-1"
 
 
 def later(**parts: float) -> datetime:

@@ -8,7 +8,7 @@ from core.outcomes import Outcome
 from core.phone import Decision
 from store import calls, contacts, facts, inbound, logs, messages, numbers, registrations
 from store.database import Store, Tx
-from tests.store.sample import AN, BINH, NOW, REGISTER, claim, contact, dialing, end, later, message
+from tests.store.sample import AN, BINH, NOW, REGISTER, WORKER, claim, contact, dialing, end, later, message
 
 YES = Decision(kind="register", key="1", package="C90N", offer="1")
 NO = Decision(kind="refuse", key="9")
@@ -39,7 +39,9 @@ async def test_the_end_of_a_call_brings_all_that_follows_at_once(store: Store) -
     assert call["keys"] == [{"key": "1", "at": "2026-11-23T09:00:09+07:00"}]
     assert (call["text"], call["offer"], call["cause"]) == ("MobiFone xin chào", ["C90N", "BL5G"], 16)
     assert call["answered_at"] == "2026-11-23T09:00:05+07:00"
-    [registration] = await store.write(lambda tx: registrations.claim_due(tx, now=later(minutes=1), limit=5))
+    [registration] = await store.write(
+        lambda tx: registrations.claim_due(tx, now=later(minutes=1), limit=5, worker=WORKER)
+    )
     assert (registration.id, registration.package, registration.offer) == ("reg-call-1", "C90N", "1")
     assert (registration.version, registration.contact, registration.tries) == ("v1", "c1", 1)
     [trigger] = await store.read(lambda tx: [*logs.triggers(tx)])

@@ -45,7 +45,7 @@ def _called_from_a_list(tx: Tx) -> None:
         messages.add(tx, said, now=NOW)
     for due in messages.due(tx, now=NOW, limit=1):
         messages.mark_sending(tx, id=due.id, parts=1, bind="b", at=NOW)
-    messages.sending_after_crash(tx, now=NOW, tries=1)
+    messages.left_sending(tx, now=NOW, tries=1)
     received.add(tx, id="mo", number=AN, to="8989", text="mấy giờ rồi", bind="b", at=NOW)
 
 
@@ -88,7 +88,7 @@ async def test_a_refusal_and_its_proof_stay_and_go_on_to_hold(store: Store) -> N
         messages.add(tx, message("refusal_confirmed:1", class_="transactional"), now=NOW)
         for due in messages.due(tx, now=NOW, limit=1):
             messages.mark_sending(tx, id=due.id, parts=1, bind="b", at=NOW)
-        messages.sending_after_crash(tx, now=NOW, tries=1)
+        messages.left_sending(tx, now=NOW, tries=1)
 
     await store.write(refuse)
     result = await _forget(store, later(days=2))

@@ -235,7 +235,7 @@ async def test_what_was_being_sent_when_the_program_died(store: Store, policy: s
     def run(tx: Tx) -> tuple[int, int]:
         messages.add(tx, message("offer:1", policy=policy), now=NOW)
         _send(tx)
-        return messages.sending_after_crash(tx, now=NOW, tries=3)
+        return messages.left_sending(tx, now=NOW, tries=3)
 
     assert await store.write(run) == ((1, 0) if policy == "once" else (0, 1))
     assert await _state(store) == state
@@ -247,7 +247,7 @@ async def test_at_least_once_ends_at_its_number_of_tries(store: Store) -> None:
         seen = []
         for _ in range(3):
             _send(tx)
-            seen.append(messages.sending_after_crash(tx, now=NOW, tries=3))
+            seen.append(messages.left_sending(tx, now=NOW, tries=3))
         return seen
 
     assert await store.write(run) == [(0, 1), (0, 1), (1, 0)]

@@ -1,13 +1,14 @@
 """Is a package asked for under one key, and its result written once?"""
 
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 
 from core.outcomes import Outcome
-from store import logs, registrations
+from store import logs, registrations, workers
 from store.database import Store, Tx
-from tests.store.sample import BINH, NOW, REGISTER, dialing, end, later, message
+from tests.store.sample import BINH, NOW, REGISTER, WORKER, dialing, end, later, message
 
 
 def _decided(tx: Tx) -> None:
@@ -16,7 +17,9 @@ def _decided(tx: Tx) -> None:
 
 
 async def _claim(store: Store, minutes: float = 0) -> list[tuple[str, int]]:
-    claimed = await store.write(lambda tx: registrations.claim_due(tx, now=later(minutes=minutes), limit=10))
+    claimed = await store.write(
+        lambda tx: registrations.claim_due(tx, now=later(minutes=minutes), limit=10, worker=WORKER)
+    )
     return [(each.id, each.tries) for each in claimed]
 
 
@@ -30,14 +33,10 @@ async def test_what_is_due_is_claimed_once(store: Store) -> None:
 async def test_asking_again_keeps_the_key_and_waits(store: Store) -> None:
     """O13: the idempotency key of a repeat is the same."""
     await store.write(_decided)
-    await _claim(store)
+    (asked,) = await store.write(lambda tx: registrations.claim_due(tx, now=NOW, limit=9, worker=WORKER))
     again = later(minutes=2)
-    assert await store.write(
-        lambda tx: registrations.again(tx, id="reg-call-1", due_at=again, reason="timeout")
-    )
-    assert not await store.write(
-        lambda tx: registrations.again(tx, id="reg-call-1", due_at=again, reason="x")
-    )
+    assert await store.write(lambda tx: registrations.again(tx, asked=asked, due_at=again, reason="timeout"))
+    assert not await store.write(lambda tx: registrations.again(tx, asked=asked, due_at=again, reason="x"))
     assert await store.read(registrations.next_due_at) == again
     assert await _claim(store, minutes=1) == []
     assert await _claim(store, minutes=2) == [("reg-call-1", 2)]
@@ -88,9 +87,12 @@ async def test_what_was_asked_when_the_program_died_is_found(store: Store) -> No
         end(tx, "call-2", Outcome.ACCEPTED, REGISTER, at=later(seconds=1))
 
     await store.write(two)
-    await store.write(lambda tx: registrations.claim_due(tx, now=NOW, limit=1))
-    [asked] = await store.read(registrations.open_after_crash)
+    await store.write(lambda tx: registrations.claim_due(tx, now=NOW, limit=1, worker=WORKER))
+    assert await store.read(registrations.left_asked) == ()
+    [asked] = await store.read(lambda tx: registrations.left_asked(tx, by=WORKER))
     assert (asked.id, asked.state, asked.tries) == ("reg-call-1", "asked", 1)
+    await store.write(partial(workers.strike_off, id=WORKER))
+    assert await store.read(registrations.left_asked) == (asked,)
 
 
 async def test_a_call_registers_once(store: Store) -> None:
@@ -108,4 +110,7 @@ async def test_no_more_is_claimed_than_asked_for(store: Store, limit: int) -> No
             end(tx, f"call-{index}", Outcome.ACCEPTED, REGISTER)
 
     await store.write(many)
-    assert len(await store.write(lambda tx: registrations.claim_due(tx, now=NOW, limit=limit))) == limit
+    assert (
+        len(await store.write(lambda tx: registrations.claim_due(tx, now=NOW, limit=limit, worker=WORKER)))
+        == limit
+    )

@@ -19,7 +19,7 @@ from core.phone import Decision
 from store import calls, contacts, messages, migrate, numbers, parts, registrations, schema
 from store.sqlite import _private, _writing_engine
 from store.tx import Tx
-from tests.store.sample import AN, BINH, NOW, claim, contact, message
+from tests.store.sample import AN, BINH, NOW, WORKER, claim, contact, message
 
 CONTACTS = ("c1", "c2", "c3")
 NUMBER = {"c1": AN, "c2": AN, "c3": BINH}
@@ -125,11 +125,11 @@ class Life(RuleBasedStateMachine):
 
     @rule()
     def crash(self) -> None:
-        messages.sending_after_crash(self.tx, now=NOW, tries=3)
+        messages.left_sending(self.tx, now=NOW, tries=3)
 
     @rule()
     def ask(self) -> None:
-        registrations.claim_due(self.tx, now=NOW, limit=2)
+        registrations.claim_due(self.tx, now=NOW, limit=2, worker=WORKER)
 
     @invariant()
     def a_contact_is_where_its_call_is(self) -> None:
