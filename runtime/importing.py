@@ -6,7 +6,6 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, TextIO, cast
 
 from rich.console import Console
@@ -48,12 +47,14 @@ async def import_list(
     refused = RowsBeside(file, "refused", report.refuse)
     changed = RowsBeside(file, "changed", report.change)
     folder = lists_folder(installation.config.store.url, installation.folder)
+    before, most = await _in_force(installation, kind, whose)
     with _progress() as progress:
         bar = progress.add_task(f"{kind} from {file.name}", total=file.stat().st_size)
         try:
             built = await asyncio.to_thread(
                 _build, folder, cast(ListKind, kind), whose, file, report, refused, changed,
                 lambda share: progress.update(bar, completed=share * file.stat().st_size),
+                before.state.version if before else 0,
             )  # fmt: skip
         finally:
             refused.close()
@@ -62,7 +63,7 @@ async def import_list(
     try:
         if report.accepted == 0:
             raise CommandFailed(f"{file}: has no row that can be taken; the list in force stays")
-        difference = await _compared(installation, built, force)
+        difference = await asyncio.to_thread(_compared, folder, before, built, most, force)
         report.difference = asdict(difference) if difference else None
         source = f"{file.name} ({who()})"
         state = await carry_out(
@@ -109,17 +110,18 @@ def _build(
     refused: RowsBeside,
     changed: RowsBeside,
     at: Callable[[float], None],
+    after: int,
 ) -> Built:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    lists.remove_left(folder)
     # beside the list: it may grow as large as the file
-    with TemporaryDirectory(prefix="import-", dir=folder) as work, ExitStack() as held:
-        place = Path(work)
+    with lists.working_in(folder) as place, ExitStack() as held:
         found = opened(file, kind, place, report)
 
         def gather() -> Gathered:
             return gathered(found, kind, place, report, refused.add, changed.add, at, held)
 
-        return lists.build_from(folder, kind, gather, programme=programme)
+        return lists.build_from(folder, kind, gather, programme=programme, after=after)
 
 
 def _show(kind: str, report: Report, refused: RowsBeside, changed: RowsBeside, out: TextIO) -> None:
@@ -157,23 +159,38 @@ def _show_state(kind: str, whose: str, report: Report, state: dict[str, Any], *,
     print(f"{kind}: {state['rows']:,} numbers in force{before}, version {state['version']}{again}")
 
 
-async def _compared(installation: Installation, built: Built, force: bool) -> lists.Difference | None:
-    """What differs from the version in force; None: there is none.
-
-    R2: a list that shrank by more than the limit is not taken without a person's word, whatever its kind.
-    """
+async def _in_force(installation: Installation, kind: str, whose: str) -> tuple[lists.InForce | None, float]:
+    """The version in force (None: there is none), and how much of a list may go at once (R2)."""
     try:
         async with open_app(installation, readonly=True) as app:
-            folder = app.store.lists
-            found = (await app.store.read(lists.in_force)).get((built.kind, built.programme))
-            limit = installation.law.at(app.now()).dnc_max_shrink
+            found = (await app.store.read(lists.in_force)).get((kind, whose))
+            return found, installation.law.at(app.now()).dnc_max_shrink
     except NoStore:
-        return None
+        return None, 0.0
+
+
+def _compared(
+    folder: Path, found: lists.InForce | None, built: Built, limit: float, force: bool
+) -> lists.Difference | None:
+    """What differs from the version in force; None: there is none, or its file is not here. Blocking.
+
+    R2: a list that shrank by more than the limit is not taken without a person's word, whatever its kind; nor is
+    a DoNotCall register in which others stand now, though they are as many.
+    """
     if found is None:
         return None
-    if not force and built.rows < found.state.rows * (1 - limit):
+    name, rows = NAMES[built.kind], found.state.rows
+    right = "If that is right, import it again with --force"
+    if not force and built.rows < rows * (1 - limit):
         raise CommandFailed(
-            f"the {NAMES[built.kind]} has {built.rows:,} numbers, the one in force {found.state.rows:,}: it shrank by "
-            f"more than {limit:.0%}. If that is right, import it again with --force"
+            f"the {name} has {built.rows:,} numbers, the one in force {rows:,}: it shrank by more than {limit:.0%}. "
+            f"{right}"
         )
-    return await asyncio.to_thread(lists.difference, folder, found.file, built.file)
+    difference = lists.difference(folder, found.file, built.file)
+    gone = difference.gone if difference else 0
+    if not force and built.kind == "dnc" and gone > rows * limit:
+        raise CommandFailed(
+            f"{gone:,} of the {rows:,} numbers of the {name} in force are not in this one: more than {limit:.0%} "
+            f"are gone. {right}"
+        )
+    return difference

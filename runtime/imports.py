@@ -8,6 +8,7 @@ apart as we do.
 
 import csv
 import heapq
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -28,6 +29,8 @@ _SHOWN = 20
 #: A header is not longer.
 _LONGEST = 64 * 1024
 _CHUNK = 8 << 20
+#: Lines of title that may stand above a header.
+_MOST_TITLES = 10
 
 #: Told of a row: its line, its cells, why.
 Told = Callable[[int, list[str], str], None]
@@ -89,18 +92,48 @@ def opened(file: Path, kind: str, work: Path, report: Report) -> Opened:
     elif (encoding := encoding_of(file)) != "utf-8":
         plain = as_utf8(file, encoding, work / "text.csv")
         report.read_as = {"cp1258": "Windows-1258", "utf-16": "UTF-16"}[encoding]
+    if titles := _titles(plain, kind):
+        plain = _below(plain, titles, work / "table.csv")
+        above += titles
     with plain.open("rb") as raw:
         octets = raw.readline(_LONGEST)
     try:
         first = octets.decode("utf-8-sig").rstrip("\r\n")
     except UnicodeDecodeError:
         raise BadFile(f"{file}:1: is not UTF-8; save it as CSV UTF-8 and import it again") from None
-    delimiter = max(",;\t", key=first.count)
+    delimiter = _delimiter(first)
     try:
         names = _header(cells_of(first, delimiter), kind, file)
     except BadRow as error:
         raise BadFile(f"{file}:1: {error}") from error
     return Opened(Source(plain, names, delimiter, _lines(plain)), above)
+
+
+def _delimiter(line: str) -> str:
+    return max(",;\t", key=line.count)
+
+
+def _titles(plain: Path, kind: str) -> int:
+    """How many lines of title stand above the header: lines that name no column, over one that names the number."""
+    known = ("number", *(column.name for column in KINDS[kind]))
+    with plain.open("rb") as raw:
+        for place in range(_MOST_TITLES + 1):
+            line = raw.readline(_LONGEST).decode("utf-8-sig", "replace").rstrip("\r\n")
+            named = [column_of(cell.strip('" '), known) for cell in line.split(_delimiter(line))]
+            if "number" in named and len([name for name in named if name]) > len(named) // 2:
+                return place
+            if any(named):
+                return 0
+    return 0
+
+
+def _below(plain: Path, titles: int, table: Path) -> Path:
+    """The same file without its lines of title."""
+    with plain.open("rb") as raw, table.open("wb") as out:
+        for _ in range(titles):
+            raw.readline(_LONGEST)
+        shutil.copyfileobj(raw, out, _CHUNK)
+    return table
 
 
 def _header(columns: list[str], kind: str, file: Path) -> list[str]:
@@ -114,7 +147,8 @@ def _header(columns: list[str], kind: str, file: Path) -> list[str]:
         name = column_of(column, known)
         if name is None:
             raise BadFile(
-                f"{file}:1: {column.strip()!r} is not a column of {kind}; known are {', '.join(known)}"
+                f"{file}:1: {column.strip()!r} is not a column of {kind}; known are {', '.join(known)}. "
+                "The first line, or one below a title, must name the columns"
             )
         if name in names:
             raise BadFile(f"{file}:1: the column {name!r} stands there twice")

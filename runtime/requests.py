@@ -60,9 +60,12 @@ async def switch_list(app: App, *, built: dict[str, Any], source: str, accept_sh
     """Put an imported list in force: one row, so it is atomic."""
     now = app.now()
     version = Built(**built)
-    state = await app.store.write(
-        lambda tx: lists.switch(tx, version, source=source, now=now, accept_shrink=accept_shrink)
-    )
+    try:
+        state = await app.store.write(
+            lambda tx: lists.switch(tx, version, source=source, now=now, accept_shrink=accept_shrink)
+        )
+    except ValueError as error:
+        raise CommandFailed(f"another import came first: {error}; import the file again") from error
     return {"rows": state.rows, "rows_before": state.rows_before, "version": state.version}
 
 

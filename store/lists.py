@@ -4,14 +4,19 @@ A file is built beside the store, outside the writer (a million rows stall no ca
 that switches the version, so it is atomic. Look-ups are by number; targets are read in order by a cursor.
 """
 
+import fcntl
 import os
 import re
+import shutil
 import threading
+import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
 from sqlalchemy import bindparam, delete, func, literal_column, or_, select
@@ -37,6 +42,8 @@ _PROGRAMME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}\Z")
 #: Versions kept beside the one in force, for readers that still look at them.
 KEPT = 2
 SUFFIX = ".list"
+_WORK = "import-"
+_JUST_MADE_S = 60.0
 
 
 @dataclass(frozen=True)
@@ -66,8 +73,12 @@ def build(folder: Path, kind: ListKind, rows: Iterable[Mapping[str, Any]], *, pr
     return build_from(folder, kind, lambda: FromRows(kind, rows), programme=programme)
 
 
-def build_from(folder: Path, kind: ListKind, gather: Callable[[], Gathered], *, programme: str = "") -> Built:
+def build_from(
+    folder: Path, kind: ListKind, gather: Callable[[], Gathered], *, programme: str = "", after: int = 0
+) -> Built:
     """Write a version's file from what `gather` reads; blocking, for a thread of its own.
+
+    `after`: the version in force, as the store has it: its file may be missing in this folder.
 
     A number that comes twice: its last row counts (targets: its first; dnc: both channels). The file has its
     name only when it is complete.
@@ -75,8 +86,7 @@ def build_from(folder: Path, kind: ListKind, gather: Callable[[], Gathered], *, 
     if programme and not _PROGRAMME.match(programme):
         raise ValueError(f"{programme!r} is not a programme's name")
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    version, handle, building = _reserve(folder, kind, programme)
-    os.close(handle)
+    version, handle, building = _reserve(folder, kind, programme, after)
     try:
         count = write_list(building, kind, gather())
         final = building.with_suffix(SUFFIX)
@@ -84,24 +94,65 @@ def build_from(folder: Path, kind: ListKind, gather: Callable[[], Gathered], *, 
     except BaseException:
         building.unlink(missing_ok=True)
         raise
+    finally:
+        os.close(handle)
     return Built(kind, programme, version, final.name, count)
 
 
-def _reserve(folder: Path, kind: str, programme: str) -> tuple[int, int, Path]:
-    """The next version's number, taken by making its file; two imports at once take two numbers."""
+def _reserve(folder: Path, kind: str, programme: str, after: int) -> tuple[int, int, Path]:
+    """The next version's number, taken by making its file; two imports at once take two numbers.
+
+    The file is locked as long as its handle is open: `remove_left` knows by it which ones are nobody's.
+    """
     stem = f"{kind}-{programme}-"
     taken = [
         int(path.stem.removeprefix(stem))
         for path in folder.glob(f"{kind}-*")
         if path.stem.startswith(stem) and path.stem.removeprefix(stem).isdigit()
     ]
-    version = max(taken, default=0) + 1
+    version = max(after, *taken, 0) + 1
     while True:
         building = folder / f"{stem}{version}.building"
         try:
-            return version, os.open(building, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600), building
+            handle = os.open(building, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            return version, handle, building
         except FileExistsError:
             version += 1
+
+
+@contextmanager
+def working_in(folder: Path) -> Iterator[Path]:
+    """A folder beside the lists for what an import must write; gone when the block ends, or by `remove_left`."""
+    with TemporaryDirectory(prefix=_WORK, dir=folder) as work:
+        handle = os.open(work, os.O_RDONLY)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            yield Path(work)
+        finally:
+            os.close(handle)
+
+
+def remove_left(folder: Path) -> int:
+    """Remove what imports that were killed have left in the folder; returns how many files and folders."""
+    removed = 0
+    for left in (*folder.glob(f"{_WORK}*"), *folder.glob("*.building")):
+        try:
+            if time.time() - left.stat().st_mtime < _JUST_MADE_S:  # perhaps not locked yet
+                continue
+            handle = os.open(left, os.O_RDONLY)
+        except FileNotFoundError:
+            continue
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            continue  # its import runs
+        else:
+            shutil.rmtree(left) if left.is_dir() else left.unlink(missing_ok=True)
+            removed += 1
+        finally:
+            os.close(handle)
+    return removed
 
 
 def switch(tx: Tx, built: Built, *, source: str, now: datetime, accept_shrink: bool = False) -> ListState:

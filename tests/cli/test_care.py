@@ -94,3 +94,20 @@ def test_a_mistake_gets_one_sentence_and_its_exit_status(
 ) -> None:
     """§5: 1 the thing asked for failed, 2 wrong usage."""
     mistaken(office, words, status, sentence)
+
+
+def test_a_register_of_other_people_needs_a_word_and_a_lost_folder_does_not_stop_the_next(
+    tmp_path: Path,
+) -> None:
+    """R2: who is gone counts, not only how many; and an import after the list files were lost is taken."""
+    office = open_office(tmp_path)
+    for name, first in (("one", 0), ("two", 30)):
+        rows = [f"09012345{first + at:02},both" for at in range(20)]
+        office.write(f"{name}.csv", "\n".join(["number,channel", *rows]))
+    assert office.mai("import", "dnc", "one.csv").status == 0
+    said = office.mai("import", "dnc", "two.csv")
+    assert (said.status, "20 of the 20 numbers of the DoNotCall list in force" in said.err) == (1, True), said
+    for file in (tmp_path / "lists").iterdir():
+        file.unlink()
+    said = office.mai("import", "dnc", "one.csv")
+    assert (said.status, "version 2" in said.out) == (0, True), said

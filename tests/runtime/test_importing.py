@@ -103,6 +103,21 @@ def test_a_workbook_is_read_with_numbers_as_floats(tmp_path: Path) -> None:
     assert [(line, cells) for line, cells, _ in bad] == [(6, ["5", "sms"])]
 
 
+def test_a_title_above_the_header_is_passed_over(tmp_path: Path) -> None:
+    """Issue 3 item 6: as files of an office come; a row is named by its line in the file."""
+    title = "DANH SÁCH TỪ CHỐI,\nNgày 21/11/2026,\n,\n"
+    rows, _, bad = imported(written(tmp_path, title + CHANNELS + "5,sms\n"), "dnc", tmp_path, engine=True)
+    assert (rows, [line for line, *_ in bad]) == (THREE, [8])
+    book = xlsxwriter.Workbook(tmp_path / "list.xlsx")
+    sheet = book.add_worksheet()
+    sheet.write_row(0, 0, ("DANH SÁCH TỪ CHỐI",))
+    for at, row in enumerate((("SĐT", "Kênh"), ("0901234567", "voice"), ("5", "sms"))):
+        sheet.write_row(at + 2, 0, row)
+    book.close()
+    rows, _, bad = imported(tmp_path / "list.xlsx", "dnc", tmp_path)
+    assert (list(rows), [line for line, *_ in bad]) == (["+84901234567"], [5])
+
+
 def test_parquet_is_read_with_its_own_types(tmp_path: Path) -> None:
     """Issue 3 item 6: Parquet."""
     file = tmp_path / "list.parquet"

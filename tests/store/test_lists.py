@@ -1,5 +1,6 @@
 """Is a big base switched at once, and looked up as it was imported?"""
 
+import os
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 
 from core.facts import Subscriber
 from store import facts, lists
+from store.building import FromRows
 from store.database import Store, Tx
 from tests.store.sample import AN, BINH, NOW, later
 
@@ -172,3 +174,33 @@ async def test_an_older_file_does_not_replace_a_newer_one(store: Store) -> None:
 async def test_a_programme_cannot_name_a_place(name: str, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="not a programme's name"):
         lists.build(tmp_path, "targets", [], programme=name)
+
+
+def test_what_a_killed_import_left_is_removed_and_a_running_ones_is_not(tmp_path: Path) -> None:
+    """Issue 3 item 6: a file half written is nobody's for ever."""
+    for name in ("dnc--3.building", "import-dead"):
+        (tmp_path / name).mkdir() if name.startswith("import") else (tmp_path / name).touch()
+        os.utime(tmp_path / name, (0, 0))
+    (tmp_path / "subscribers--1.building").touch()  # just made: not locked yet
+
+    def while_built() -> FromRows:
+        for path in tmp_path.iterdir():
+            if path.name.startswith(("dnc--1", "import-")) and path.name != "import-dead":
+                os.utime(path, (0, 0))
+        assert lists.remove_left(tmp_path) == 2
+        return FromRows("dnc", [{"number": AN, "channel": "both"}])
+
+    with lists.working_in(tmp_path):
+        built = lists.build_from(tmp_path, "dnc", while_built)
+        assert {path.name.partition("-")[0] for path in tmp_path.iterdir()} == {
+            "dnc",
+            "subscribers",
+            "import",
+        }
+    assert {path.name for path in tmp_path.iterdir()} == {built.file, "subscribers--1.building"}
+
+
+def test_a_version_comes_after_the_one_in_force_though_its_file_is_not_here(tmp_path: Path) -> None:
+    """A folder that was moved or lost: the next import is taken."""
+    built = lists.build_from(tmp_path, "dnc", lambda: FromRows("dnc", []), after=7)
+    assert (built.version, built.file) == (8, "dnc--8.list")
