@@ -25,9 +25,6 @@ from core.rules_of_law import margin_of, windows_of
 from core.templates import BadTemplate, Offer, offer_of
 from core.windows import end_of_window, next_allowed
 
-MessageKind = Literal[
-    "missed", "offer", "thanks", "registered", "not_registered", "refusal_confirmed", "link", "test"
-]
 Policy = Literal["once", "at_least_once"]
 
 

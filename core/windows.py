@@ -87,12 +87,6 @@ def end_of_window(windows: Windows, now: datetime) -> datetime | None:
     return span[1] if span else None
 
 
-def last_moment_to_dial(windows: Windows, now: datetime, ring: timedelta) -> datetime | None:
-    """The end of the present window minus the ring limit, exclusive: then it is too late. None outside."""
-    span = current(windows, now)
-    return span[1] - ring if span else None
-
-
 def next_allowed(
     windows: Windows,
     now: datetime,

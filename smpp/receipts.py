@@ -108,19 +108,14 @@ def plain_id(message_id: str) -> str:
 
 
 def id_forms(message_id: str) -> tuple[str, ...]:
-    """The `plain_id`s a receipt's id may stand for, the likeliest first: as it is, from hex, from decimal."""
-    plain = message_id.casefold().lstrip("0") or message_id[-1:]
+    """The `plain_id`s a receipt's id may stand for, the likeliest first: as it is, from hex, from decimal.
+
+    Short numbers match by chance (10 and 16): an id that matches exactly is to be preferred.
+    """
+    plain = plain_id(message_id)
     if plain.isdecimal() and plain.isascii() and len(plain) <= _LONGEST_NUMBER:  # every answer passes here
         return (plain, str(int(plain, 16)), f"{int(plain):x}") if len(plain) > 1 else (plain,)
     forms = [plain]
     if len(plain) <= _LONGEST_NUMBER and _HEXADECIMAL(plain):
         forms.append(str(int(plain, 16)))
     return tuple(dict.fromkeys(forms))
-
-
-def same_id(response: str, receipt: str) -> bool:
-    """May these be one id: as they are, case-folded, without leading zeros, or one hex and one decimal?
-
-    Short numbers match by chance (10 and 16): an id that matches exactly is to be preferred.
-    """
-    return bool(response and receipt) and plain_id(response) in id_forms(receipt)

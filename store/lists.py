@@ -19,7 +19,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
-from sqlalchemy import bindparam, delete, func, literal_column, or_, select
+from sqlalchemy import bindparam, delete, literal_column, or_, select
 
 from core.facts import ListState
 from core.imports import KINDS
@@ -304,8 +304,3 @@ def place_in_targets(tx: Tx, *, programme: str) -> tuple[int, int] | None:
 def _cursor(tx: Tx, version: InForce) -> int:
     place = settings.get(tx, name=f"targets:{version.programme}")
     return int(place["row"]) if place and place["version"] == version.state.version else 0
-
-
-def count_versions(tx: Tx, *, kind: ListKind) -> int:
-    """How many versions of a list the store knows."""
-    return int(tx.execute(select(func.count()).where(lists.c.kind == kind)).scalar_one())

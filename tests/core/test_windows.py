@@ -107,10 +107,10 @@ def test_a_law_without_an_end_cuts_only_the_start() -> None:
     assert w.clipped(of("06:00-24:00"), window("08:00-24:00")) == of("08:00-24:00")
 
 
-def test_the_last_moment_to_dial_is_the_end_minus_the_ring_limit() -> None:
-    """R8: outside a window there is none."""
-    assert w.last_moment_to_dial(of("08:00-17:00"), at("10:00:00"), RING) == at("16:59:30")
-    assert w.last_moment_to_dial(of("08:00-17:00"), at("17:00:00"), RING) is None
+def test_outside_a_window_there_is_no_end_of_it() -> None:
+    """R8: an SMS is valid to the end of the window that it is sent in."""
+    assert w.end_of_window(of("08:00-17:00"), at("10:00:00")) == at("17:00:00")
+    assert w.end_of_window(of("08:00-17:00"), at("17:00:00")) is None
     assert w.end_of_window(of("08:00-17:00"), at("07:59:59")) is None
 
 
