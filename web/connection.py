@@ -1,20 +1,39 @@
-"""How long may somebody hold a connection without asking anything? uvicorn alone would let him for ever."""
+"""How may somebody hold a connection or our memory without asking anything? uvicorn alone would let him for ever."""
 
 import asyncio
 
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+#: Bytes of a request's line and header; ours have about 200.
+MOST_HEAD = 64 * 1024
 
 
-class Connection(H11Protocol):
-    """uvicorn's connection that closes when no complete header came in time."""
+class Connection(HttpToolsProtocol):
+    """uvicorn's connection that closes when no complete header came in time, or one without an end."""
 
     #: Seconds from the connection, or from the last answer, to the end of the next request's header.
     header_s = 10.0
     _waiting: asyncio.TimerHandle | None = None
+    _head: int | None = 0  #: bytes of the header that is on its way; None: it is complete
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self._wait_for_header()
+
+    def data_received(self, data: bytes) -> None:
+        if self._head is not None:
+            self._head += len(data)
+        super().data_received(data)
+        if self._head is not None and self._head > MOST_HEAD and not self.transport.is_closing():
+            self.send_400_response(f"The header has more than {MOST_HEAD} bytes.")
+
+    def on_message_begin(self) -> None:
+        self._head = self._head or 0
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        self._head = None
+        super().on_headers_complete()
 
     def on_response_complete(self) -> None:
         self._wait_for_header()  # before a pipelined request begins

@@ -78,6 +78,19 @@ class _Hasty(Connection):
     header_s = 0.05
 
 
+async def test_a_header_without_an_end_is_not_kept(address: str) -> None:
+    """Nobody fills our memory: 400, and the connection is closed."""
+    host, port = address.split(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    writer.write(b"GET /health HTTP/1.1\r\nHost: x\r\n")
+    await writer.drain()
+    for _ in range(100):
+        writer.write(b"X: " + b"y" * 1000 + b"\r\n")
+    async with asyncio.timeout(60):
+        assert (await reader.readline()).startswith(b"HTTP/1.1 400 ")
+    writer.close()
+
+
 @pytest.mark.parametrize("sent", [b"", b"GET /hea", b"GET / HTTP/1.1\r\nHost: x\r\nX: "])
 async def test_who_sends_no_complete_header_is_let_go(sent: bytes) -> None:
     """A slow or silent client holds no place for ever."""
