@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from prompts.errors import CannotMake, CannotSpeak
-from runtime import care, commands, copying, sms_commands
+from runtime import care, commands, copying, node_commands, sms_commands
 from runtime.asking import NOTHING_RUNS
 from runtime.control import NobodyRuns
 from runtime.failed import BadInstallation, CommandFailed, WrongUsage
@@ -377,6 +377,7 @@ def dialplan(
 care.add_commands(app, ended)
 sms_commands.add_commands(app, ended)
 copying.add_commands(app, ended)
+node_commands.add_commands(app, ended)
 
 
 def main() -> None:

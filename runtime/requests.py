@@ -19,7 +19,7 @@ from runtime.failed import CommandFailed
 from runtime.forgetting import forget_number
 from runtime.topups import BadTopup, take_event, take_topup
 from runtime.why import why_idle
-from store import journal, lists, logs, messages, numbers, reports, settings, triggers
+from store import journal, lists, logs, messages, nodes, numbers, reports, settings, triggers
 from store.lists import Built
 from store.tx import Tx
 
@@ -80,6 +80,50 @@ async def resume(app: App, *, programme: str) -> Any:
     """Go on after a pause."""
     _known(app, programme)
     return await app.store.write(lambda tx: settings.resume(tx, programme=programme))
+
+
+async def drain(app: App, *, node: str, by: str) -> Any:
+    """No new call from this node; running ones finish."""
+    _known_node(app, node)
+    now = app.now()
+    return await app.store.write(lambda tx: nodes.drain(tx, node=node, by=by, now=now))
+
+
+async def undrain(app: App, *, node: str) -> Any:
+    """Dial from this node again. One that config.yaml names no more may be undrained as well."""
+    was: bool = await app.store.write(lambda tx: nodes.undrain(tx, node=node))
+    if not was:
+        _known_node(app, node)
+    return was
+
+
+def _known_node(app: App, node: str) -> None:
+    known = _nodes_of_config(app)
+    if node not in known:
+        raise CommandFailed(f"{node!r} is not a node of config.yaml: one of {', '.join(known)}")
+
+
+def _nodes_of_config(app: App) -> tuple[str, ...]:
+    """Those of other processes too, in the order of their names."""
+    ours = {node.name for node in app.config.asterisk.nodes}
+    return tuple(sorted(ours | app.installation.other_nodes))
+
+
+async def nodes_of(app: App) -> Any:
+    """Every node, who drives it, who drains it and the calls that are left, as `mai node list` shows them."""
+    names = _nodes_of_config(app)
+    found = await app.store.read(lambda tx: nodes.known(tx, names))
+    return [
+        {
+            "node": each.name,
+            "driven_by": each.driven_by,
+            "state": "drained" if each.drained else "drains" if each.drain else "dials",
+            "calls": each.calls,
+            "drained_by": each.drain.by if each.drain else None,
+            "since": each.drain.at.isoformat() if each.drain else None,
+        }
+        for each in found
+    ]
 
 
 def _known(app: App, programme: str) -> None:
@@ -162,6 +206,7 @@ async def status(app: App) -> Any:
         "running": True,
         "parts": parts,
         **stored,
+        "nodes": await nodes_of(app),
         "why": why_idle(stored, parts, app.installation, now),
     }
 
@@ -176,12 +221,15 @@ REQUESTS: dict[str, Request] = {
     "pause": pause,
     "resume": resume,
     "refuse": refuse,
+    "drain": drain,
+    "undrain": undrain,
 }
 #: Requests that only a running system can answer.
 LIVE: dict[str, Request] = {
     "call": call,
     "fate": fate,
     "says": says,
+    "nodes": nodes_of,
     "status": status,
     "sms": sms.send_test,
     "sms_fate": sms.fate_of_test,

@@ -140,6 +140,8 @@ def status(found: Mapping[str, Any]) -> None:
         print(f"calls: dialing {found['calls']['dialing']}, up {found['calls']['up']}")
         print(f"events not planned yet: {found['triggers_new']}")
         _queues(found)
+    if len(nodes := found["nodes"] or ()) > 1 or any(node["state"] != "dials" for node in nodes):
+        as_table("nodes", nodes)
     for alarm in found["alarms"] or ():
         print(f"alarm {alarm['name']} since {_shown('since', alarm['since'])}: {mask_numbers(alarm['text'])}")
     for name, why in found["held_back"].items():
