@@ -34,11 +34,13 @@ class Node:
     problem: str = ""
 
 
-def app_on(store: Store, folder: Path, clock: SetClock, names: str = "ab") -> App:
-    """`names`: its programmes, a letter each."""
+def app_on(
+    store: Store, folder: Path, clock: SetClock, names: str = "ab", store_url: str = "sqlite:///mai.db"
+) -> App:
+    """`names`: its programmes, a letter each. `store_url`: one that others share has leases."""
     wanted: dict[str, Programme] = {name: topup_programme(name=name) for name in names}
     installation = Installation(
-        config=config(smsc=(SMSC,)),
+        config=config(smsc=(SMSC,), store={"url": store_url}),
         folder=folder,
         catalogue=sample.CATALOGUE,
         programmes=wanted,
