@@ -1,9 +1,9 @@
 # What can be done here? `make` prints it. Everything that runs sets up first what it needs; a second time that is a moment.
 .DEFAULT_GOAL := help
-.PHONY: help venv asterisk postgresql setup demo test check coverage bench fuzz run lock clean
+.PHONY: help venv asterisk postgresql setup demo test check coverage bench soak fuzz run lock clean
 
 PYTHON = python=$$(sh setup/python.sh) && "$$python"
-CODE = core flows store prompts hooks runtime ari_app agi smpp web simulator dialplan demo bench setup tests cli.py
+CODE = core flows store prompts hooks runtime ari_app agi smpp web simulator dialplan demo bench soak setup tests cli.py
 # A part that is not written yet is not checked; one that is there always is.
 PRESENT = $(wildcard $(CODE))
 

@@ -1,7 +1,9 @@
-"""Who is told when an Asterisk will not have us? An alarm, until it does: a wrong password does not mend itself.
+"""Who is told when an Asterisk is lost, or will not have us? An alarm, until events flow again.
 
-That one is away is no alarm here: a managed one has its own (runtime/running.py), and it comes back by itself.
+One that we lost is an alarm at once, for its calls are cut off; one that was never there gets a while to start.
 """
+
+import asyncio
 
 from ari_app.ari import Ari
 from runtime.app import App
@@ -10,18 +12,31 @@ from store.tx import PASSING
 
 logger = log("dialer")
 
+#: How long an Asterisk may take to start before its absence is an alarm, in seconds.
+_STARTS_S = 15.0
+
 
 async def tell_of(app: App, ari: Ari) -> None:
-    """Raise `ari:<node>` while this node refuses us or another controller has it; until the connection is closed."""
-    alarm = f"ari:{ari.name}"
+    """Raise `ari:<node>` while this node is away, refuses us or another controller has it; until the connection is closed."""
+    alarm, known = f"ari:{ari.name}", False
     while ari.state != "closed":
-        await ari.until("connected", "refused", "replaced", "closed")
-        state = ari.state
+        if ari.state == "connecting" or (ari.state == "away" and not known):
+            await _changed(ari, _STARTS_S)
+        state, known = ari.state, True
         try:
             if state == "connected":
                 await app.clear_alarm(alarm)
-            elif state in ("refused", "replaced"):
+            elif state != "closed":
                 await app.alarm(alarm, f"{ari.problem}: nothing is dialled from this node")
         except PASSING as error:
             logger.error("the store takes no writes: an alarm is not kept", alarm=alarm, error=str(error))
         await ari.until_not(state)
+
+
+async def _changed(ari: Ari, seconds: float) -> None:
+    """Until events flow or never will, at most so long."""
+    try:
+        async with asyncio.timeout(seconds):
+            await ari.until("connected", "refused", "replaced", "closed")
+    except TimeoutError:
+        return

@@ -43,7 +43,7 @@ class PackageSystem:
     """The package system; `async with` starts and stops it. `port` 0: a free one is picked.
 
     `overrides` (nine national digits → answer) outweighs the number's own behaviour and may be changed while
-    it runs; `garbage` makes every answer a 200 that is not JSON.
+    it runs; `garbage` makes every answer a 200 that is not JSON, `failing` a 500, and nothing is decided.
     """
 
     def __init__(
@@ -52,6 +52,7 @@ class PackageSystem:
         self.host, self.port = host, port
         self.overrides: dict[str, PackageAnswer] = {}
         self.garbage = False
+        self.failing = False
         self.record: Record
         self._path = record
         self._runner: web.AppRunner | None = None
@@ -119,6 +120,8 @@ class PackageSystem:
         if self._bodies.setdefault(key, body) != body:
             return self._reply(asked, 409, {"error": "this key came before with another body"})
         fate = self._fates.get(key)
+        if self.failing:
+            return self._reply(asked, 500, {"error": "internal error"})
         if fate is None:
             failed = self._failed.get(key, 0)
             if answer.fails < 0 or failed < answer.fails:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 Row = dict[str, Any]
-TABLES = ("triggers", "contacts", "calls", "registrations", "messages", "numbers")
+TABLES = ("triggers", "contacts", "calls", "registrations", "messages", "numbers", "received")
 
 #: Every state of DESIGN §3 that a kill must find: how many rows are in it now.
 STATES = {

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 import aiohttp
 
@@ -37,6 +38,15 @@ class Kill:
         return self.store.hit
 
 
+class Process(Protocol):
+    """What is asked of a running system: subprocess.Popen, or one that was forked (tests/crash/forked.py)."""
+
+    def poll(self) -> int | None: ...
+    def wait(self, timeout: float | None = None) -> int: ...
+    def send_signal(self, sig: int) -> None: ...
+    def kill(self) -> None: ...
+
+
 @dataclass
 class System:
     """`mai run` as a process that is killed again and again."""
@@ -45,14 +55,16 @@ class System:
     store: Watched
     folder: Path
     kills: list[Kill] = field(default_factory=list)
-    _process: "subprocess.Popen[bytes] | None" = None
+    _process: Process | None = None
     _started: float = 0.0
     _came_up_s: float | None = None
     _calls_before: int = 0
 
-    def start(self) -> None:
+    def start(self, begin: Callable[[], Process] | None = None) -> None:
+        """`mai run`, or what `begin` starts in its place."""
         self._calls_before = len(self.world.network.records())
-        self._process, self._started, self._came_up_s = self.world.start(), time.monotonic(), None
+        self._process = begin() if begin else self.world.start()
+        self._started, self._came_up_s = time.monotonic(), None
 
     async def until(self, condition: Callable[[], bool], what: str, seconds: float = _SEEN_S) -> None:
         """Look until the condition holds. TimeoutError says what did not come; a system that ended by itself too."""
@@ -60,8 +72,8 @@ class System:
         try:
             async with asyncio.timeout(seconds):
                 while not condition():
-                    if self._process.poll() is not None:
-                        raise AssertionError(f"mai run ended by itself with {self._process.returncode}")
+                    if (status := self._process.poll()) is not None:
+                        raise AssertionError(f"mai run ended by itself with {status}")
                     await asyncio.sleep(_LOOK_S)  # a store and a log of another process can only be looked at
         except TimeoutError:
             raise TimeoutError(f"not within {seconds:g} s: {what}; see {self.folder / 'mai.log'}") from None
@@ -93,6 +105,22 @@ class System:
         """SIGKILL, now; then what the store holds."""
         assert self._process
         self._process.send_signal(signal.SIGKILL)
+        return await self._dead(wanted)
+
+    async def dies(self, wanted: str, seconds: float = _SEEN_S) -> Kill:
+        """It kills itself. AssertionError: it ended another way, or it lives on."""
+        assert self._process
+        try:
+            status = await asyncio.to_thread(self._process.wait, seconds)
+        except (subprocess.TimeoutExpired, TimeoutError):
+            raise AssertionError(
+                f"not within {seconds:g} s: {wanted}; see {self.world.folder / 'mai.log'}"
+            ) from None
+        assert status == -signal.SIGKILL, f"{wanted}: mai run ended with {status}"
+        return await self._dead(wanted)
+
+    async def _dead(self, wanted: str) -> Kill:
+        assert self._process
         at = time.time()
         await asyncio.to_thread(self._process.wait)
         ran = time.monotonic() - self._started
@@ -110,7 +138,7 @@ class System:
         if self._process is not None:
             try:
                 await asyncio.to_thread(self._process.wait, 30)
-            except subprocess.TimeoutExpired:
+            except (subprocess.TimeoutExpired, TimeoutError):
                 self._process.kill()
                 self._process.wait()
                 raise

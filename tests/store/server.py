@@ -11,7 +11,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import asyncpg
 
@@ -37,6 +37,13 @@ def _as_user() -> dict[str, object]:
 @contextmanager
 def running(place: Path) -> Iterator[str]:
     """A running server, our own child; yields its address as a URL with `{name}` for the database."""
+    with served(place) as server:
+        yield server.address
+
+
+@contextmanager
+def served(place: Path) -> Iterator["Server"]:
+    """A running server that may be killed and started again."""
     folder = Path(tempfile.mkdtemp(prefix="mai-pg-"))
     user = _as_user()
     if user:
@@ -60,17 +67,30 @@ def running(place: Path) -> Iterator[str]:
             "max_connections=50",
         )
         command = [place / "postgres", "-D", data, *(part for each in settings for part in ("-c", each))]
-        with _started(command, folder, user):
-            yield f"postgresql://mai@/{{name}}?host={folder}"
+        server = Server(command, folder, user)
+        server.start()
+        try:
+            yield server
+        finally:
+            server.kill()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-@contextmanager
-def _started(command: list[Any], folder: Path, user: dict[str, object]) -> Iterator[None]:
-    """From "ready to accept connections" in its log until it has been told to go, without ceremony."""
-    server = subprocess.Popen(command, cwd=folder, stderr=subprocess.PIPE, text=True, **user)  # type: ignore[call-overload]
-    with server, server.stderr as log:
+class Server:
+    """A server process on its folder."""
+
+    def __init__(self, command: list[Any], folder: Path, user: dict[str, object]) -> None:
+        self.address = f"postgresql://mai@/{{name}}?host={folder}"
+        self._command, self._folder, self._user = command, folder, user
+        self._process: subprocess.Popen[str] | None = None
+
+    def start(self) -> None:
+        """Returns at "ready to accept connections" in its log. RuntimeError: it did not come up."""
+        self._process = subprocess.Popen(  # type: ignore[call-overload]
+            self._command, cwd=self._folder, stderr=subprocess.PIPE, text=True, **self._user
+        )
+        log: IO[str] = self._process.stderr  # type: ignore[assignment]
         said = []
         for line in log:
             said.append(line)
@@ -78,13 +98,15 @@ def _started(command: list[Any], folder: Path, user: dict[str, object]) -> Itera
                 break
         else:
             raise RuntimeError(f"PostgreSQL did not start: {''.join(said)}")
-        reading = threading.Thread(target=log.read)  # the pipe must not fill up
-        reading.start()
-        try:
-            yield
-        finally:
-            server.send_signal(signal.SIGQUIT)
-            reading.join()
+        self._reading = threading.Thread(target=log.read)  # the pipe must not fill up
+        self._reading.start()
+
+    def kill(self) -> None:
+        """Without ceremony: every connection ends, what was not committed is gone."""
+        assert self._process
+        with self._process:
+            self._process.send_signal(signal.SIGQUIT)
+            self._reading.join()
 
 
 async def new_database(address: str) -> str:

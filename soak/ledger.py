@@ -1,0 +1,82 @@
+"""What is under way by the store, and what became of each trigger? Read from outside, on either engine; never written."""
+
+import asyncio
+import sqlite3
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+
+_OPEN = {
+    "triggers": "SELECT count(*) FROM triggers WHERE fate IS NULL",
+    "contacts": "SELECT count(*) FROM contacts WHERE state IN ('due', 'dialing', 'up')",
+    "registrations": "SELECT count(*) FROM registrations WHERE state IN ('due', 'asked')",
+    "messages": "SELECT count(*) FROM messages WHERE state IN ('due', 'sending')",
+}
+_IN_FLIGHT = "SELECT number, wall_at FROM calls WHERE state IN ('dialing', 'up') AND direction = 'out'"
+_STALE = "SELECT number, stale_at FROM contacts WHERE state = 'due' AND stale_at IS NOT NULL"
+_OFFSET = "SELECT value FROM settings WHERE name = 'clock_offset_us'"
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Alarm:
+    name: str
+    text: str
+    open: bool
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """The store of a running system. `url` as in config.yaml, a SQLite file with its whole path."""
+
+    url: str
+
+    async def open(self) -> dict[str, int]:
+        """What is under way: table -> rows; without the tables that have none."""
+        found = {table: (await self._rows(query))[0][0] for table, query in _OPEN.items()}
+        return {table: count for table, count in found.items() if count}
+
+    async def since(self) -> dict[str, datetime]:
+        """Numbers of calls that are under way, since when (the host's clock)."""
+        return {number: _moment(wall_at) for number, wall_at in await self._rows(_IN_FLIGHT)}
+
+    async def stale_at(self) -> dict[str, datetime]:
+        """Numbers that wait for their call, and their freshness limit (the host's clock)."""
+        kept = await self._rows(_OFFSET)
+        offset = timedelta(microseconds=int(kept[0][0])) if kept else timedelta(0)
+        return {number: _moment(at) - offset for number, at in await self._rows(_STALE)}
+
+    async def fates(self) -> dict[str, str | None]:
+        """Every trigger and what became of it."""
+        return dict(await self._rows("SELECT id, fate FROM triggers"))
+
+    async def outcomes(self) -> dict[str, int]:
+        rows = await self._rows("SELECT outcome, count(*) FROM calls GROUP BY outcome ORDER BY 2 DESC")
+        return {str(outcome): count for outcome, count in rows}
+
+    async def alarms(self) -> list[Alarm]:
+        """What people were told: every alarm there was, those that are over too."""
+        rows = await self._rows("SELECT name, text, until IS NULL FROM alarms ORDER BY since")
+        return [Alarm(name, text, bool(open_)) for name, text, open_ in rows]
+
+    async def _rows(self, query: str) -> list[tuple[Any, ...]]:
+        if self.url.startswith("sqlite"):
+            return await asyncio.to_thread(self._sqlite_rows, query)
+        connection = await asyncpg.connect(self.url, timeout=10)
+        try:
+            return [tuple(row) for row in await connection.fetch(query)]
+        finally:
+            await connection.close()
+
+    def _sqlite_rows(self, query: str) -> list[tuple[Any, ...]]:
+        file = Path(self.url.removeprefix("sqlite:///"))
+        with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True, timeout=10)) as connection:
+            return connection.execute(query).fetchall()
+
+
+def _moment(us: int) -> datetime:
+    return _EPOCH + timedelta(microseconds=us)

@@ -1,0 +1,5 @@
+"""Every program, imported once by the process that the others are forked from."""
+
+import cli
+
+cli.programs()
