@@ -52,6 +52,12 @@ coverage: venv  ## how much of core/ its own tests reach, every branch: at least
 bench: setup build/peers tests/smsc/judge/node_modules  ## the benchmarks
 	.venv/bin/python -m bench
 
+MINUTES = 30
+RATE = 50
+STORE = sqlite
+soak: setup postgresql  ## half an hour of calls in which something is killed every minute: MINUTES= RATE= STORE=sqlite|postgresql
+	.venv/bin/python -m soak --minutes $(MINUTES) --rate $(RATE) --store $(STORE)
+
 fuzz: venv build/fuzz  ## octets for the SMPP decoder, led by coverage where atheris can be had; 20 times the histories of contacts
 	@if [ -d build/fuzz ]; then PYTHONPATH=build/fuzz .venv/bin/python -m tests.smpp.fuzz_coverage 60; \
 	else .venv/bin/python -m tests.smpp.fuzz 60; fi

@@ -54,6 +54,14 @@ class Ledger:
         """Every trigger and what became of it."""
         return dict(await self._rows("SELECT id, fate FROM triggers"))
 
+    async def rules(self) -> dict[str, str | None]:
+        """Every trigger, and the rule that said no to it with its reason."""
+        return dict(await self._rows("SELECT id, rule FROM triggers"))
+
+    async def numbers_called(self) -> set[str]:
+        """Numbers with a row of the log of calls, +84…"""
+        return {number for (number,) in await self._rows("SELECT DISTINCT number FROM calls")}
+
     async def outcomes(self) -> dict[str, int]:
         rows = await self._rows("SELECT outcome, count(*) FROM calls GROUP BY outcome ORDER BY 2 DESC")
         return {str(outcome): count for outcome, count in rows}
