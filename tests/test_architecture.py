@@ -18,7 +18,7 @@ LINES: list[set[str]] = [
     {"flows"},
     {"core"},
 ]
-OURS = set().union(*LINES) | {"simulator", "demo", "bench", "tests", "setup"}
+OURS = set().union(*LINES) | {"simulator", "demo", "bench", "soak", "tests", "setup"}
 RANK = {name: rank for rank, line in enumerate(LINES) for name in line}
 
 #: The protocols alone: nothing of ours but their own neighbours.
