@@ -17,7 +17,7 @@ _STARTS_S = 15.0
 
 
 async def tell_of(app: App, ari: Ari) -> None:
-    """Raise `ari:<node>` while this node is away, refuses us or another controller has it; until the connection is closed."""
+    """Raise `ari:<node>` while this node is away, refuses us or another controller has it; until the connection closes."""
     alarm, known = f"ari:{ari.name}", False
     while ari.state != "closed":
         if ari.state == "connecting" or (ari.state == "away" and not known):
