@@ -5,7 +5,7 @@ One that we lost is an alarm at once, for its calls are cut off; one that was ne
 
 import asyncio
 
-from ari_app.ari import Ari
+from ari_app.ari import Ari, State
 from runtime.app import App
 from runtime.logs import log
 from store.tx import PASSING
@@ -24,13 +24,17 @@ async def tell_of(app: App, ari: Ari) -> None:
             await _changed(ari, _STARTS_S)
         state, known = ari.state, True
         try:
-            if state == "connected":
-                await app.clear_alarm(alarm)
-            elif state != "closed":
-                await app.alarm(alarm, f"{ari.problem}: nothing is dialled from this node")
+            await _tell(app, alarm, state, ari.problem)
         except PASSING as error:
             logger.error("the store takes no writes: an alarm is not kept", alarm=alarm, error=str(error))
         await ari.until_not(state)
+
+
+async def _tell(app: App, alarm: str, state: State, problem: str) -> None:
+    if state == "connected":
+        await app.clear_alarm(alarm)
+    elif state != "closed":
+        await app.alarm(alarm, f"{problem}: nothing is dialled from this node")
 
 
 async def _changed(ari: Ari, seconds: float) -> None:
