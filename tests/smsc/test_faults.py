@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import text
 
 import smpp.gateway
+from runtime.worker import enlist
 from simulator.smsc import Faults, Smsc
 from store import messages
 from store.database import Tx, open_store
@@ -96,6 +97,7 @@ async def test_a_gateway_that_fails_records_what_the_smsc_said_and_gives_the_res
     faults = Faults(response_delay_s=0.5, receipts="none")
     async with world(tmp_path, faults=faults, window=2, receipt_hold_s=0.4, start=False) as running:
         keys = await many(running, 6)
+        await enlist(running.app, alone=True)
         working = asyncio.create_task(smpp.gateway.run(running.app, asyncio.Event()))
         await running.smsc.wait_for(lambda found: len(found) == 2)
         broken = text("ALTER TABLE received_parts RENAME TO elsewhere")  # its next look at them fails

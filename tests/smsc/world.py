@@ -17,6 +17,7 @@ from core.written import VIETNAM
 from runtime.app import App
 from runtime.clock import Clock, wall
 from runtime.requests import REQUESTS
+from runtime.worker import enlist
 from simulator.smsc import Faults, Smsc
 from store import facts, lists, logs, messages, settings
 from store.database import Store, Tx, open_store
@@ -168,6 +169,7 @@ def app_in(store: Store, installed: Config, folder: Path, now: datetime = TEN, *
 async def gateway(app: App) -> AsyncIterator[None]:
     """The part `sms` while it runs; it must end well when it is told to stop."""
     stopping = asyncio.Event()
+    await enlist(app, alone=True)  # a process that begins; those before it are dead
     task = asyncio.create_task(smpp.gateway.run(app, stopping))
     try:
         yield
