@@ -5,7 +5,7 @@ import sqlite3
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from math import gcd
 from pathlib import Path
 
@@ -26,6 +26,8 @@ class Mix:
     due: int  #: of the list, first pass, due now
     again: int  #: of the list, waiting for the second pass
     later: int  #: of top-ups, waiting for tomorrow with a freshness limit
+    programme: str = LIST
+    now: datetime = NOW
 
     @property
     def done(self) -> int:
@@ -43,18 +45,14 @@ def _series(mix: Mix, postgres: bool) -> str:
     return f"(SELECT i, (i * {_PRIME}) % {mix.rows} AS k FROM {source}) AS made"
 
 
-def _text(postgres: bool, what: str) -> str:
-    return f"CAST({what} AS TEXT)" if postgres else what
-
-
-def _statements(mix: Mix, postgres: bool) -> tuple[str, str]:
-    """What writes the contacts, and a call for each that was called."""
+def _statements(mix: Mix, postgres: bool) -> tuple[str, ...]:
+    """What writes the contacts, a call for each that was called, and their sums."""
     assert gcd(mix.rows, _PRIME) == 1
     due, again, later = mix.due, mix.due + mix.again, mix.due + mix.again + mix.later
-    number = _text(postgres, "84900000000 + i")
-    now, hour = us(NOW), 3_600_000_000
+    number = "CAST(84900000000 + i AS TEXT)"
+    now, hour = us(mix.now), 3_600_000_000
     open_ = f"k < {later}"
-    kind = f"CASE WHEN k >= {again} AND {open_} THEN '{TOPUP}' ELSE '{LIST}' END"
+    kind = f"CASE WHEN k >= {again} AND {open_} THEN '{TOPUP}' ELSE '{mix.programme}' END"
     due_at = (
         f"CASE WHEN k < {due} THEN {now} - 1 - (i * 48271) % {hour} WHEN k < {again} THEN {now + 24 * hour} + k "
         f"WHEN {open_} THEN {now + 21 * hour} ELSE {now - 48 * hour} + k END"
@@ -72,10 +70,27 @@ def _statements(mix: Mix, postgres: bool) -> tuple[str, str]:
         CASE WHEN {open_} THEN NULL ELSE {now - 47 * hour} + k END FROM {_series(mix, postgres)}"""
     calls = f"""INSERT INTO calls (id, contact, programme, class, unit, number, state, started_at, ended_at,
         wall_at, outcome, text, node, trunk)
-        SELECT 'call-' || {number}, {kind} || '-+' || {number}, '{LIST}', 'public_notice', 'MobiFone', '+' || {number},
-        'done', {now - 48 * hour} + k, {now - 48 * hour} + k, {now - 48 * hour} + k, 'no_answer',
+        SELECT 'call-' || {number}, {kind} || '-+' || {number}, '{mix.programme}', 'public_notice', 'MobiFone',
+        '+' || {number}, 'done', {now - 48 * hour} + k, {now - 48 * hour} + k, {now - 48 * hour} + k, 'no_answer',
         'Xin chào quý khách!', 'ast1', 'trunk' FROM {_series(mix, postgres)} WHERE {called}"""
-    return contacts, calls
+    return contacts, calls, *(_sum(*each) for each in _SUMS)
+
+
+#: What store/tallies.py would have added up: of which table, value, which rows.
+_SUMS = (
+    ("planned", "contacts", "''", "TRUE"),
+    ("called", "contacts", "''", "attempts > 0"),
+    ("waiting", "contacts", "CAST(pass_no AS TEXT)", "state = 'due'"),
+    ("outcome", "contacts", "outcome", "outcome IS NOT NULL"),
+    ("ended", "calls", "outcome", "TRUE"),
+)
+
+
+def _sum(what: str, table: str, value: str, where: str) -> str:
+    return (
+        "INSERT INTO tallies (programme, what, value, shard, how_many) "
+        f"SELECT programme, '{what}', {value}, 0, count(*) FROM {table} WHERE {where} GROUP BY 1, 3"
+    )
 
 
 async def fill(url: str, folder: Path, mix: Mix) -> None:
@@ -113,7 +128,3 @@ def _fill_sqlite(file: Path, statements: Sequence[str]) -> None:
         for _, sql in indexes:
             connection.execute(sql)
         connection.execute("PRAGMA journal_mode=WAL")
-
-
-def later(**parts: float) -> datetime:
-    return NOW + timedelta(**parts)
