@@ -18,7 +18,8 @@ from uuid import uuid4
 
 from bench._contacts import LIST, NOW, TOPUP, Mix, fill
 from bench._results import machine, write_section
-from store import contacts, numbers, retention
+from runtime import progress
+from store import contacts, numbers, reports, retention
 from store.database import Store, open_store
 from store.tx import Tx
 
@@ -42,6 +43,10 @@ def claim_next(tx: Tx) -> int:
     )
 
 
+def _report(tx: Tx) -> tuple[Any, ...]:
+    return reports.report(tx, programme=LIST, of_events=False), progress.seen(tx, programme=LIST)
+
+
 def _expired(tx: Tx) -> list[str]:
     return retention.expired(tx, "contacts", now=NOW, kept_for=timedelta(days=731), limit=200)
 
@@ -53,6 +58,7 @@ QUESTIONS: dict[str, Callable[[Tx], Any]] = {
     "past their freshness limit": lambda tx: contacts.stale(tx, programme=TOPUP, now=NOW, limit=50),
     "when is the next due": lambda tx: contacts.next_due_at(tx, programme=LIST),
     "which programmes wait": contacts.programmes_waiting,
+    "what mai report says of a list": _report,
 }
 #: Once a night, beside the calls, by a reader: it looks at every row.
 _NIGHT = "what is too old"
