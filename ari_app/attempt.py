@@ -5,15 +5,17 @@ calls with the trunk that it ended on, and its slot is given back only if the ph
 """
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Protocol
 
 import flows
+from ari_app.causes import trunk_answer
 from ari_app.dialling import CallReport
 from ari_app.ending import end_call
 from ari_app.phone import Attempt, Phone
 from ari_app.until_stored import until_stored
+from core.congestion import Answer
 from core.facts import Programme
 from core.outcomes import Outcome
 from core.phone import CallEnded, Decision
@@ -31,8 +33,15 @@ logger = log("dialer")
 #: need not hold any more: nothing is dialled.
 _MOST_LATE = timedelta(seconds=10)
 
-#: The same attempt on a trunk that it has not tried, whose line is taken; None: there is none.
-OtherTrunk = Callable[[Attempt], Attempt | None]
+
+class HeldLine(Protocol):
+    """The line that an attempt holds (ari_app/lines.py)."""
+
+    async def move(self, attempt: Attempt) -> Attempt | None:
+        """The same attempt on a trunk that it has not tried, whose line is taken; None: there is none."""
+
+    def hear(self, trunk: str, answer: Answer, why: str = "") -> None:
+        """The network answered over this trunk."""
 
 
 @dataclass(frozen=True)
@@ -49,14 +58,23 @@ class Claimed:
 class StoreJournal:
     """Commits what happens on the line before anything follows from it (DESIGN.md §3)."""
 
-    def __init__(self, app: App, call_id: str) -> None:
-        self._app = app
-        self._id = call_id
+    def __init__(self, app: App, attempt: Attempt, line: HeldLine) -> None:
+        self._app, self._attempt, self._line = app, attempt, line
+        self._id = attempt.id
+        self._through = False
+
+    def _goes_through(self) -> None:
+        """The trunk is told as soon as the phone rings: how the call ends may be known minutes later."""
+        if not self._through:
+            self._through = True
+            self._line.hear(self._attempt.trunk, "through")
 
     async def rang(self, at: datetime) -> None:
+        self._goes_through()
         await self._app.store.write(lambda tx: calls.rang(tx, call_id=self._id, at=at))
 
     async def up(self, at: datetime) -> None:
+        self._goes_through()
         await self._app.store.write(lambda tx: calls.up(tx, call_id=self._id, at=at))
 
     async def decide(self, decision: Decision) -> None:
@@ -73,6 +91,7 @@ class Course:
     reason: str = "nothing was dialled"
     report: CallReport = field(default_factory=CallReport)
     left: list[str] = field(default_factory=list)  #: trunks that failed before, and how
+    handed_over: bool = False  #: an agent has it
 
     @property
     def rang(self) -> bool:
@@ -93,12 +112,11 @@ class Course:
             sip_code=report.sip_code,
             trunk=self.attempt.trunk,
             reason="; ".join(why for why in (*self.left, self.reason) if why) or None,
+            holds_line=self.handed_over,
         )
 
 
-async def make_call(
-    app: App, phone: Phone, claimed: Claimed, other_trunk: OtherTrunk = lambda attempt: None
-) -> None:
+async def make_call(app: App, phone: Phone, claimed: Claimed, line: HeldLine) -> None:
     """Dial, run the script, record how it ended and what follows. Never raises for what a call does.
 
     Whatever happens in between, the end is recorded; a decision that was committed outweighs how it ended.
@@ -108,19 +126,19 @@ async def make_call(
         if late := _too_late(app, claimed):
             course.reason = late
             return
-        await _dial_and_talk(app, phone, claimed, course)
-        while _may_try_another(app, claimed, course) and (other := other_trunk(course.attempt)):
+        await _dial_and_talk(app, phone, claimed, course, line)
+        while _may_try_another(app, claimed, course) and (other := await line.move(course.attempt)):
             course.left.append(f"trunk {course.attempt.trunk}: {course.reason}")
             course.attempt = other
-            await _dial_and_talk(app, phone, claimed, course)
+            await _dial_and_talk(app, phone, claimed, course, line)
     finally:
         await asyncio.shield(asyncio.ensure_future(_record(app, course)))
 
 
-async def _dial_and_talk(app: App, phone: Phone, claimed: Claimed, course: Course) -> None:
+async def _dial_and_talk(app: App, phone: Phone, claimed: Claimed, course: Course, line: HeldLine) -> None:
     """One call over one trunk; what becomes of it stands in `course`."""
     course.outcome, course.reason, course.report = Outcome.FAILED, "nothing was dialled", CallReport()
-    script, journal = claimed.programme.campaign.script, StoreJournal(app, course.attempt.id)
+    script, journal = claimed.programme.campaign.script, StoreJournal(app, course.attempt, line)
     try:
         async with phone.line(course.attempt, journal) as call:  # always hangs up, always frees the line
             course.report = call.report
@@ -136,12 +154,17 @@ async def _dial_and_talk(app: App, phone: Phone, claimed: Claimed, course: Cours
             except Exception as error:  # one call must not end the dialer
                 course.reason = f"{type(error).__name__}: {error}"
                 logger.exception("call failed", call=course.attempt.id)
+            finally:
+                course.handed_over = call.handed_over
     except (
         Exception
     ) as error:  # no line was given: nothing went out. Or it could not be given back: it is over
         if course.outcome is Outcome.FAILED and not course.rang:
             course.reason = f"{type(error).__name__}: {error}"
         logger.exception("line failed", call=course.attempt.id)
+    report = course.report
+    if not course.rang and (said := trunk_answer(course.outcome, report.sip_code, report.cause)):
+        line.hear(course.attempt.trunk, *said)
 
 
 def _may_try_another(app: App, claimed: Claimed, course: Course) -> bool:

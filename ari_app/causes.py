@@ -7,6 +7,7 @@ no `tech_cause`, while the later ChannelDestroyed claims 480, which nobody sent.
 
 from dataclasses import dataclass
 
+from core.congestion import Answer
 from core.outcomes import Outcome
 
 
@@ -55,3 +56,28 @@ def outcome_of(ending: Ending) -> Outcome:
     if ending.sip_code is not None:
         return _BY_SIP_CODE.get(ending.sip_code, Outcome.FAILED)
     return _BY_CAUSE.get(ending.cause or 0, Outcome.FAILED)
+
+
+def trunk_answer(outcome: Outcome, sip_code: int | None, cause: int | None) -> tuple[Answer, str] | None:
+    """What the end of a call that did not ring says about its trunk; None: nothing.
+
+    It failed in the network (5xx, 401, 403, causes 34, 38, 42 …), or rang nowhere until the ring limit, as over a
+    trunk that is dead. What the called side says (busy, absent, no such number) has gone through; a redirect, a
+    request that timed out, and what failed before it left, say nothing.
+    """
+    match outcome:
+        case Outcome.FAILED if sip_code is not None:
+            return None if 300 <= sip_code < 400 else ("failed", f"SIP {sip_code}{_of_cause(cause)}")
+        case Outcome.FAILED if cause:
+            return "failed", f"cause {cause}"
+        case Outcome.NO_ANSWER if sip_code is None:
+            return "failed", "no answer at all"
+        case Outcome.BUSY | Outcome.REJECTED | Outcome.INVALID_NUMBER:
+            return "through", ""
+        case Outcome.UNREACHABLE if sip_code != 408:
+            return "through", ""
+    return None
+
+
+def _of_cause(cause: int | None) -> str:
+    return f" (cause {cause})" if cause else ""

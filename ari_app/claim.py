@@ -3,9 +3,10 @@
 What is claimed is stored as `dialing` with its 24-hour slot taken; after the commit it is dialled, whatever happens.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from itertools import cycle
 from uuid import uuid4
 
@@ -13,11 +14,14 @@ import flows
 from ari_app.attempt import Claimed
 from ari_app.phone import Attempt
 from ari_app.planner import OF_THE_PROGRAMME, ask_rules, drop_stale, why_not
+from ari_app.rooms import Heard, Rooms, Ways, open_rooms
 from core.config import Trunk
 from core.facts import Event, Facts, Programme
 from core.offering import offers_of
 from core.question import RECHECK
+from core.routing import carries
 from core.rules import Answer, fate
+from core.shares import EVEN, Shares, next_served, served, without_work
 from core.speech import Speech
 from core.written import VIETNAM
 from runtime.app import App
@@ -25,6 +29,11 @@ from runtime.clock import wall
 from store import contacts, lists, nodes, numbers, settings, triggers, workers
 from store.tx import Tx
 
+#: Contacts looked at in one claim; more wait for the next turn of the loop.
+_MOST_AT_ONCE = 50
+NO_LINE = "every channel of every trunk is in use, or the calls per second are used up"
+#: For a contact whose trunks are busy while others are not: so long others go first.
+_LINE_AGAIN = timedelta(seconds=2)
 #: What an agent's phone shows of an offer, in characters.
 _MOST_SHOWN = 60
 
@@ -38,62 +47,134 @@ class Place:
 
 
 @dataclass(frozen=True)
+class Asks:
+    """What a dialer asks for: its nodes, which take turns, its trunks, and whose call is next."""
+
+    nodes: tuple[str, ...]
+    ways: Ways
+    shares: Shares = EVEN
+    worker: str = ""  #: under which its nodes are driven; nothing for one that was taken for dead
+
+
+@dataclass(frozen=True)
 class Claims:
     """What one look at the store brought."""
 
-    claimed: tuple[Claimed, ...]
-    looked_at: int  #: contacts that were claimed, postponed or settled
-    last: str  #: the programme that was served last; the next turn begins after it
-    idle: str  #: why nothing was claimed; empty when something was
+    claimed: tuple[Claimed, ...] = ()
+    looked_at: int = 0  #: contacts that were claimed, postponed or settled
+    shares: Shares = EVEN
+    idle: str = ""  #: why nothing was claimed; empty when something was
+    line_s: float = 0.0  #: seconds until a line may be free; 0: one is, inf: a call that ends tells
+    again_s: float = math.inf  #: seconds until a programme may start a call again that could not now
+    unheard: tuple[Heard, ...] = ()  #: answers about trunks that another controller has just now
 
 
-def claim(tx: Tx, *, app: App, places: Sequence[Place], last: str, now: datetime, worker: str = "") -> Claims:
-    """Claim a contact for every place, the programmes in turn, beginning after the one that was served `last`.
-
-    `worker`: under which the nodes of these places are driven; nothing for one that was taken for dead.
-    """
-    if not workers.stands(tx, worker):
-        return Claims((), 0, last, "this process was taken for dead; it goes on under a new id in a moment")
-    places, drained = _without_drained(tx, places)
-    if not places:
-        return Claims((), 0, last, drained)
-    programmes, idle = _may_run(tx, app, last)
-    waiting = {p.name: list(_due(tx, p, now, len(places))) for p in programmes}
+def claim(tx: Tx, *, app: App, asks: Asks, now: datetime) -> Claims:
+    """Claim a contact for every line that is free, the programmes by their shares."""
+    if not workers.stands(tx, asks.worker):
+        idle = "this process was taken for dead; it goes on under a new id in a moment"
+        return Claims(shares=asks.shares, idle=idle, unheard=asks.ways.answers)
+    open_, drained = _without_drained(tx, asks.nodes)
+    if not open_:
+        return Claims(shares=asks.shares, idle=drained, unheard=asks.ways.answers)
+    programmes, idle = _may_run(tx, app)
+    if not programmes:
+        return Claims(shares=asks.shares, idle=idle, unheard=asks.ways.answers)
+    rooms = open_rooms(tx, asks.ways, programmes)
+    unheard = rooms.hear(tx, asks.ways.answers, now)
+    if asks.ways.anew:
+        rooms.begin_anew()
+    free = min(rooms.free(), _MOST_AT_ONCE)
+    waiting = {
+        p.name: list(_due(tx, p, now, most)) for p in programmes if (most := min(free, rooms.of(p.name)))
+    }
     for number in sorted({contact.number for each in waiting.values() for contact in each}):
-        numbers.lock(
-            tx, number=number
-        )  # all of them, in their order: two controllers never wait for each other
-    free, claimed, looked_at = list(places), list[Claimed](), 0
-    while free and any(waiting.values()):
-        for programme in programmes:
-            if not waiting[programme.name] or not free:
-                continue
-            looked_at += 1
-            one = _claim_one(tx, app, programme, waiting[programme.name].pop(0), free[0], now, worker)
+        numbers.lock(tx, number=number)  # all, in their order: two controllers never wait for each other
+    if not any(waiting.values()) and len(waiting) < len(programmes):
+        idle = "what is due waits for its programme's own calls per second or channels"
+    turn = Turn(tx, app, rooms, cycle(open_), now, asks.worker)
+    shares = turn.serve(programmes, waiting, asks.shares)
+    rooms.write(tx)
+    found = tuple(turn.claimed)
+    line_s = 0.0 if rooms.free() else rooms.wait_s()
+    if not free:
+        idle = "; ".join(rooms.rest()) or NO_LINE
+    return Claims(
+        found, turn.looked_at, shares, "" if found else idle, line_s, rooms.programmes_wait_s(), unheard
+    )
+
+
+@dataclass
+class Turn:
+    """One transaction's claims."""
+
+    tx: Tx
+    app: App
+    rooms: Rooms
+    nodes: Iterator[str]
+    now: datetime
+    worker: str
+    claimed: list[Claimed] = field(default_factory=list)
+    looked_at: int = 0
+
+    def serve(
+        self, programmes: Sequence[Programme], waiting: Mapping[str, list[contacts.Contact]], shares: Shares
+    ) -> Shares:
+        """Claim until no line is free or nothing waits; the shares after it."""
+        weights = {each.name: each.campaign.weight for each in programmes}
+        by_name = {each.name: each for each in programmes}
+        shares = without_work(shares, frozenset(shares.turns) - {name for name in waiting if waiting[name]})
+        while self.rooms.free():
+            ready = {name: weights[name] for name, each in waiting.items() if each and self.rooms.of(name)}
+            if not ready:
+                break
+            name = next_served(shares, ready)
+            self.looked_at += 1
+            one = self._one(by_name[name], waiting[name].pop(0))
             if one is not None:
-                claimed.append(one)
-                free.pop(0)
-                last = programme.name
-    return Claims(tuple(claimed), looked_at, last, "" if claimed else idle)
+                self.claimed.append(one)
+                shares = served(shares, ready, name)
+        return shares
+
+    def _one(self, programme: Programme, contact: contacts.Contact) -> Claimed | None:
+        trunk = self.rooms.trunk_for(contact.number)
+        if trunk is None:
+            _put_off_for_a_line(self.tx, self.app, contact, self.now)
+            return None
+        place = Place(next(self.nodes), trunk)
+        one = _claim_one(self.tx, self.app, programme, contact, place, self.now, self.worker)
+        if one is not None:
+            self.rooms.start(trunk.name, programme.name)
+        return one
 
 
-def _without_drained(tx: Tx, places: Sequence[Place]) -> tuple[Sequence[Place], str]:
-    """The same trunks over the nodes that are not being drained; none: why."""
+def _without_drained(tx: Tx, names: Sequence[str]) -> tuple[Sequence[str], str]:
+    """The nodes that are not being drained; none: why."""
     drained = nodes.draining(tx)
     if not drained:
-        return places, ""
-    names = dict.fromkeys(place.node for place in places)
-    open_ = [name for name in names if name not in drained]
-    if not open_:
-        said = "; ".join(
-            f"{each.node} is drained by {each.by}" for each in drained.values() if each.node in names
-        )
-        return (), f"{said}: go on with `mai node undrain`"
-    return [replace(place, node=node) for place, node in zip(places, cycle(open_), strict=False)], ""
+        return names, ""
+    said = "; ".join(
+        f"{each.node} is drained by {each.by}" for each in drained.values() if each.node in names
+    )
+    return [name for name in names if name not in drained], f"{said}: go on with `mai node undrain`"
 
 
-def _may_run(tx: Tx, app: App, last: str) -> tuple[list[Programme], str]:
-    """The programmes that may start calls at all, in turn; and why nothing is dialled if there is nothing due."""
+def _put_off_for_a_line(tx: Tx, app: App, contact: contacts.Contact, now: datetime) -> None:
+    """Lines are free, but of trunks that may not carry this number: others go first.
+
+    Where no trunk of config.yaml may carry it, it waits until a person has mended that, or is stale.
+    """
+    carried = any(carries(trunk, contact.number) for trunk in app.config.trunks)
+    later = now + (_LINE_AGAIN if carried else RECHECK)
+    if (contact.test and not carried) or (contact.stale_at is not None and later >= contact.stale_at):
+        why = "T8: no trunk that may carry this number was free in time"
+        contacts.settle_undialled(tx, contact=contact.id, fate="refused_by_rule", reason=why, now=now)
+    else:
+        contacts.postpone(tx, contact=contact.id, due_at=later)
+
+
+def _may_run(tx: Tx, app: App) -> tuple[list[Programme], str]:
+    """The programmes that may start calls at all; and why nothing is dialled if there is nothing due."""
     installation = app.installation
     paused = {pause.programme: pause.by for pause in settings.paused(tx)}
     if settings.ALL in paused:
@@ -105,8 +186,7 @@ def _may_run(tx: Tx, app: App, last: str) -> tuple[list[Programme], str]:
             [],
             "every programme is paused or held back" if installation.programmes else "there is no programme",
         )
-    turn = [name for name in running if name > last] + [name for name in running if name <= last]
-    return [installation.programmes[name] for name in turn], "no contact is due"
+    return [installation.programmes[name] for name in running], "no contact is due"
 
 
 def _due(tx: Tx, programme: Programme, now: datetime, limit: int) -> Sequence[contacts.Contact]:

@@ -11,31 +11,31 @@ from collections.abc import Callable, Collection, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import cycle
 
 from ari_app.ari import Ari, AriAway, AriError
 from ari_app.attempt import Claimed, make_call
-from ari_app.claim import Claims, Place, claim
+from ari_app.claim import NO_LINE, Asks, Claims, claim
 from ari_app.coupling import Coupling
 from ari_app.driving import Driving
-from ari_app.lines import Lines, lines_of
+from ari_app.lines import Line, Lines
 from ari_app.phone import Phone
 from ari_app.recover import close_undriven, recover
 from ari_app.refused import end_refused_calls, ended_with
+from ari_app.until_stored import until_stored
+from core.shares import EVEN, Shares
 from runtime.app import App
 from runtime.logs import log
+from store import calls as stored_calls
 from store.tx import PASSING
+from store.waking import Watch
 
 logger = log("dialer")
 
-#: Contacts looked at in one claim; more wait for the next turn of the loop.
-_MOST_AT_ONCE = 50
 #: How long a stop waits for calls that are up before it hangs up on them, in seconds.
 STOP_S = 60.0
 _ASTERISK_CHECK_S = 0.2
 #: A wait that something else ends sooner; a safety net, no more.
 _IDLE_S = 1.0
-_NO_LINE = "every channel of every trunk is in use, or the calls per second are used up"
 
 
 @dataclass
@@ -52,42 +52,40 @@ class Dialer:
     recovered: set[str] = field(default_factory=set)  #: nodes where nothing is left that is not ours
     reason: str = "starting"  #: why nothing is dialled, for `mai status`
     _freed: asyncio.Event = field(default_factory=asyncio.Event)
-    _last: str = ""
+    _shares: Shares = EVEN
+    _begun: int = 0
     _worker: str = ""  #: under which the nodes were recovered
 
     def __post_init__(self) -> None:
         self.coupling = Coupling(self.app)
 
     def says(self) -> dict[str, object]:
-        return {"reason": self.reason, "calls": len(self.calls), "trunks": self.lines.says()}
+        return {"reason": self.reason, "calls": len(self.calls)}
 
     async def dial(self, stopping: asyncio.Event) -> None:
         """Claim and dial until told to stop."""
         work = self.app.store.watch("contacts", "pauses")
         while not stopping.is_set():
             nodes = await self._nodes()
-            now = time.monotonic()
-            self.lines.slower = await self.coupling.look(now)
-            trunks = self.lines.free(now, _MOST_AT_ONCE)
+            self.lines.slower = await self.coupling.look(time.monotonic())
+            self._freed.clear()
             if not nodes:
                 await stopped_within(stopping, _ASTERISK_CHECK_S)
-            elif not trunks:
-                self.reason = self.coupling.why or _NO_LINE
-                wait_s = self.lines.wait_s(now)
-                await self._line_freed(_IDLE_S if wait_s is None else min(wait_s, _IDLE_S))
-            else:
-                places = [Place(node, trunk) for node, trunk in zip(cycle(nodes), trunks, strict=False)]
-                found = await self._claim(places)
-                if found is None:
-                    await stopped_within(stopping, _IDLE_S)
-                elif not found.looked_at:
-                    await work.wait(_IDLE_S)
+            elif self.lines.slower <= 0:
+                self.reason = self.coupling.why
+                await stopped_within(stopping, _IDLE_S)
+            elif (found := await self._claim(nodes)) is None:
+                await stopped_within(stopping, _IDLE_S)
+            elif found.line_s > 0:
+                await self._line_freed(min(found.line_s, _IDLE_S))
+            elif not found.looked_at:
+                await self._work_or_line(work, min(found.again_s, _IDLE_S))
 
-    async def _claim(self, places: Sequence[Place]) -> Claims | None:
+    async def _claim(self, nodes: Sequence[str]) -> Claims | None:
         """Claim what is due and begin its calls; None: the store takes no writes."""
-        job = partial(
-            claim, app=self.app, places=places, last=self._last, now=self.app.now(), worker=self._worker
-        )
+        first = self._begun % len(nodes)
+        asks = Asks((*nodes[first:], *nodes[:first]), self.lines.ways(), self._shares, self._worker)
+        job = partial(claim, app=self.app, asks=asks, now=self.app.now())
         try:
             found = await self.app.store.write(job)
         except PASSING as error:
@@ -101,8 +99,10 @@ class Dialer:
             return None
         for each in found.claimed:
             self._begin(each)
-        self._last = found.last
-        self.reason = found.idle or self.coupling.why or "dialling"
+        self._shares = found.shares
+        self.lines.told(asks.ways, found.unheard)
+        self.reason = self.coupling.why if found.idle in ("", NO_LINE) and self.coupling.why else found.idle
+        self.reason = self.reason or "dialling"
         return found
 
     async def _nodes(self) -> list[str]:
@@ -114,6 +114,7 @@ class Dialer:
             self.recovered.clear()
         connected = [ari.name for ari in self.clients if ari.state == "connected" and self.drives(ari.name)]
         self.recovered.intersection_update(connected)
+        self.lines.anew = self.lines.anew or not self.recovered
         for node in connected:
             if node not in self.recovered:
                 await self._recover(node)
@@ -137,8 +138,17 @@ class Dialer:
         """The calls that this process makes."""
         return frozenset(task.get_name() for task in self.calls)
 
+    async def _work_or_line(self, work: Watch, seconds: float) -> None:
+        """A line that is freed may be the one that a programme of so many channels waits for."""
+        freed = asyncio.ensure_future(self._freed.wait())
+        written = asyncio.ensure_future(work.wait(max(seconds, 0.001)))
+        try:
+            await asyncio.wait({freed, written}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            freed.cancel()
+            written.cancel()
+
     async def _line_freed(self, seconds: float) -> None:
-        self._freed.clear()
         try:  # wait_for of Python 3.11 hides a cancellation that comes with the event
             async with asyncio.timeout(max(seconds, 0.001)):
                 await self._freed.wait()
@@ -146,14 +156,13 @@ class Dialer:
             return
 
     def _begin(self, claimed: Claimed) -> None:
-        line = self.lines.take(claimed.attempt.trunk, time.monotonic())
-        call = make_call(self.app, self.phone, claimed, lambda attempt: line.move(attempt, time.monotonic()))
+        self._begun += 1
+        call = make_call(self.app, self.phone, claimed, Line(self.lines, self.app.store, self._worker))
         task = asyncio.create_task(call, name=claimed.attempt.id)
         self.calls.add(task)
 
         def over(task: asyncio.Task[None]) -> None:
             self.calls.discard(task)
-            line.give_back()
             self._freed.set()
             if not task.cancelled() and (error := task.exception()):
                 logger.error(
@@ -182,6 +191,11 @@ async def stopped_within(stopping: asyncio.Event, seconds: float) -> bool:
     return True
 
 
+async def _agent_gone(app: App, call: str) -> None:
+    """A call that an agent took over has ended: its line is free."""
+    await until_stored(app.store, lambda tx: stored_calls.free_line(tx, call_id=call), what=f"end of {call}")
+
+
 async def run(app: App, stopping: asyncio.Event) -> None:
     """The dialer: recover what was left, then claim and dial until told to stop."""
     async with AsyncExitStack() as stack:
@@ -189,9 +203,9 @@ async def run(app: App, stopping: asyncio.Event) -> None:
         for node in app.config.asterisk.nodes:
             task = asyncio.create_task(driving.drive(node), name=f"node {node.name}")
             stack.push_async_callback(ended_with, task)
-        phone = Phone(app.config, driving.clients, app.sound, app.now)
+        phone = Phone(app.config, driving.clients, app.sound, app.now, partial(_agent_gone, app))
         stack.push_async_callback(phone.close)
-        lines = lines_of(app.config.trunks, time.monotonic(), phone.with_agents)
+        lines = Lines(app.config.trunks)
         dialer = Dialer(app, phone, driving.clients.values(), lines, driving.drives, lambda: driving.why_none)
         app.says["dialer"] = dialer.says
         refused = asyncio.create_task(end_refused_calls(app, phone), name="refused calls")

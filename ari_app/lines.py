@@ -1,72 +1,55 @@
-"""Which trunk may carry one more call now? Calls per second and channels of every trunk, taken and given back.
+"""Which way out does a call take, and what do its answers say about it? The trunks as one controller uses them.
 
-Times are monotonic seconds. A call that a script handed over to agents has ended for us and still holds its channel.
+What is used stands in the store (ari_app/rooms.py); here is what this process has yet to tell it, and the line that
+one attempt holds.
 """
 
+import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from ari_app.phone import Attempt
+from ari_app.rooms import BUSY_S, Heard, Ways, open_rooms
 from core.config import Trunk
-from core.pacing import Pace, Started, begin, may_start, seconds_until_next, started
+from core.congestion import Answer
+from runtime.logs import log
+from store import calls, workers
+from store.database import Store
+from store.tx import PASSING, Tx
 
-_NOBODY: Callable[[str], int] = lambda trunk: 0  # noqa: E731 a default, not a function of its own
+logger = log("dialer")
 
-
-@dataclass
-class PacedTrunk:
-    """One trunk and what it bears now."""
-
-    trunk: Trunk
-    pace: Pace
-    state: Started
-    up: int = 0  #: calls of ours, from the claim to the recorded end
+#: How often a call asks again for trunks that another controller has just then.
+_TRIES = 200
 
 
 @dataclass
 class Lines:
-    """Every trunk of config.yaml, in its order: the first one that has room is used."""
+    """Every trunk of config.yaml, in its order, and what its calls heard."""
 
-    trunks: Sequence[PacedTrunk]
-    with_agents: Callable[[str], int] = _NOBODY  #: channels of a trunk that agents talk on
-    slower: float = 1.0  #: what is left of the calls per second while the SMSCs lag behind: 0...1
+    trunks: Sequence[Trunk]
+    clock: Callable[[], float] | None = None  #: seconds; None: the store's
+    slower: float = 1.0  #: what is left of the calls per second while what follows a call lags behind: 0...1
+    anew: bool = True  #: no node was there: the slow start begins again
+    heard: list[Heard] = field(default_factory=list)  #: what the store has not been told yet
 
-    def room(self, trunk: PacedTrunk, now: float, *, slower: float) -> int:
-        return may_start(trunk.pace, trunk.state, self._channels(trunk), now, slower)
+    def hear(self, trunk: str, answer: Answer, why: str = "") -> None:
+        """The network answered a call over this trunk."""
+        self.heard.append(Heard(trunk, answer, why))
 
-    def free(self, now: float, most: int) -> list[Trunk]:
-        """The trunks that may start a call now, one entry a call, at most `most`."""
-        return [each.trunk for each in self.trunks for _ in range(self.room(each, now, slower=self.slower))][
-            :most
-        ]
+    def ways(self) -> Ways:
+        """What the next transaction looks at: values, for it may run in another thread."""
+        now_s = self.clock() if self.clock else None
+        return Ways(tuple(self.trunks), self.slower, tuple(self.heard), self.anew, now_s)
 
-    def wait_s(self, now: float) -> float | None:
-        """When the rate allows the next call, in seconds; None: no channel is free, one that ends tells."""
-        waits = [
-            seconds_until_next(each.pace, each.state, now, self.slower)
-            for each in self.trunks
-            if self._channels(each) < each.pace.max_channels
-        ]
-        return min(waits, default=None)
+    def told(self, ways: Ways, unheard: Sequence[Heard]) -> None:
+        """That transaction was committed; `unheard`: what it could not take."""
+        self.heard[: len(ways.answers)] = unheard
+        self.anew = self.anew and not ways.anew
 
-    def take(self, name: str, now: float) -> "Line":
-        """A line on this trunk, counted from now on."""
-        trunk = next(each for each in self.trunks if each.trunk.name == name)
-        self._start(trunk, now)
-        return Line(self, trunk)
 
-    def says(self) -> dict[str, object]:
-        return {
-            each.trunk.name: {"up": self._channels(each), "channels": each.pace.max_channels}
-            for each in self.trunks
-        }
-
-    def _channels(self, trunk: PacedTrunk) -> int:
-        return trunk.up + self.with_agents(trunk.trunk.name)
-
-    def _start(self, trunk: PacedTrunk, now: float) -> None:
-        trunk.state = started(trunk.pace, trunk.state, 1, now, self.slower)
-        trunk.up += 1
+class Busy:
+    """Another controller has a trunk that may have room."""
 
 
 @dataclass
@@ -74,26 +57,41 @@ class Line:
     """What one attempt holds: a channel of a trunk, which it may leave for another one."""
 
     lines: Lines
-    trunk: PacedTrunk
+    store: Store
+    worker: str = ""  #: who makes the call
     tried: set[str] = field(default_factory=set)
 
-    def move(self, attempt: Attempt, now: float) -> Attempt | None:
-        """The same attempt on a trunk that it has not tried and that has room now; None: there is none."""
-        self.tried.add(self.trunk.trunk.name)
-        for other in self.lines.trunks:
-            # A call that has begun is finished, however full the outbox is.
-            if other.trunk.name not in self.tried and self.lines.room(other, now, slower=1.0):
-                self.trunk.up -= 1
-                self.lines._start(other, now)
-                self.trunk = other
-                return replace(attempt, trunk=other.trunk.name)
+    async def move(self, attempt: Attempt) -> Attempt | None:
+        """The same attempt on a trunk that it has not tried and that has room now, committed; None: there is none."""
+        self.tried.add(attempt.trunk)
+        if self.tried.issuperset(trunk.name for trunk in self.lines.trunks):
+            return None
+        for _ in range(_TRIES):
+            try:
+                found = await self.store.write(lambda tx: self._move(tx, attempt))
+            except PASSING as error:
+                logger.error("the store takes no writes: no other trunk", call=attempt.id, error=str(error))
+                return None
+            if not isinstance(found, Busy):
+                return None if found is None else replace(attempt, trunk=found)
+            await asyncio.sleep(BUSY_S)
         return None
 
-    def give_back(self) -> None:
-        self.trunk.up -= 1
+    def hear(self, trunk: str, answer: Answer, why: str = "") -> None:
+        """The network answered over this trunk."""
+        self.lines.hear(trunk, answer, why)
 
-
-def lines_of(trunks: Sequence[Trunk], now: float, with_agents: Callable[[str], int] = _NOBODY) -> Lines:
-    """Nothing was started yet."""
-    paced = [PacedTrunk(each, Pace(each.calls_per_second, each.max_channels), begin(now)) for each in trunks]
-    return Lines(paced, with_agents)
+    def _move(self, tx: Tx, attempt: Attempt) -> str | Busy | None:
+        """A call that has begun is finished, however full the outbox is: nothing is slower for it."""
+        if not workers.stands(tx, self.worker):
+            return None
+        others = tuple(trunk for trunk in self.lines.trunks if trunk.name not in self.tried)
+        rooms = open_rooms(tx, replace(self.lines.ways(), trunks=others, slower=1.0, answers=(), anew=False))
+        trunk = rooms.trunk_for(attempt.number)
+        if trunk is None:
+            return Busy() if len(rooms.trunks) < len(others) else None
+        if not calls.move(tx, call_id=attempt.id, trunk=trunk.name):
+            return None
+        rooms.start(trunk.name)
+        rooms.write(tx)
+        return trunk.name

@@ -3,7 +3,7 @@
 import asyncio
 import re
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -48,7 +48,10 @@ class LiveChannel:
 
 
 class Phone:
-    """All nodes and trunks of the installation. `clients` by node name, connected by who made them."""
+    """All nodes and trunks of the installation. `clients` by node name, connected by who made them.
+
+    `left` is told the id of a call that agents took over, when it has ended.
+    """
 
     def __init__(
         self,
@@ -56,11 +59,13 @@ class Phone:
         clients: Mapping[str, Ari],
         media: Callable[[str], Path],
         clock: Callable[[], datetime],
+        left: Callable[[str], Awaitable[None]] | None = None,
     ) -> None:
         self._trunks: dict[str, Trunk] = {trunk.name: trunk for trunk in config.trunks}
         self._clients, self._media, self._clock = clients, media, clock
         self._busy: Counter[str] = Counter()
-        self._agents: Counter[str] = Counter()
+        self._left = left
+        self._agents: set[str] = set()
         self._freed = asyncio.Event()
         self._calls: dict[str, AriCall] = {}
         self._leaving: set[asyncio.Task[None]] = set()
@@ -74,9 +79,11 @@ class Phone:
         """The names of the nodes that there are."""
         return self._clients.keys()
 
-    def with_agents(self, trunk: str) -> int:
-        """Calls of this trunk that were handed over to agents and still hold their line."""
-        return self._agents[trunk]
+    def watch_left(self, node: str, call: str, trunk: str) -> None:
+        """A call that agents took over, maybe before this process began, still holds its line until it ends."""
+        if call not in self._agents:
+            self._busy[trunk] += 1
+            self._watch(self._clients[node], call, trunk)
 
     async def wait_free(self, trunk: str, lines: int = 1) -> None:
         """Returns when this trunk may carry so many more calls."""
@@ -114,7 +121,7 @@ class Phone:
                     await asyncio.shield(call.hang_up())
         finally:
             if handed_over:
-                self._watch(ari, attempt)
+                self._watch(ari, attempt.id, attempt.trunk)
             else:
                 self._free_one(attempt.trunk)
 
@@ -160,21 +167,23 @@ class Phone:
             offer_text=attempt.offer_text,
         )
 
-    def _watch(self, ari: Ari, attempt: Attempt) -> None:
+    def _watch(self, ari: Ari, call: str, trunk: str) -> None:
         """A call handed over to agents still holds its line until it ends."""
-        self._agents[attempt.trunk] += 1
-        task = asyncio.create_task(self._until_gone(ari, attempt))
+        self._agents.add(call)
+        task = asyncio.create_task(self._until_gone(ari, call, trunk))
         self._leaving.add(task)
         task.add_done_callback(self._leaving.discard)
 
-    async def _until_gone(self, ari: Ari, attempt: Attempt) -> None:
+    async def _until_gone(self, ari: Ari, call: str, trunk: str) -> None:
         try:
-            with ari.listen(attempt.id) as events:
-                while await _exists(ari, attempt.id):
+            with ari.listen(call) as events:
+                while await _exists(ari, call):
                     await _destroyed_or_timeout(events, _HANDED_OVER_CHECK_S)
+            if self._left is not None:
+                await self._left(call)
         finally:
-            self._agents[attempt.trunk] -= 1
-            self._free_one(attempt.trunk)
+            self._agents.discard(call)
+            self._free_one(trunk)
 
     def _free_one(self, trunk: str) -> None:
         self._busy[trunk] -= 1

@@ -52,6 +52,7 @@ async def recover(
     for error in closed:
         if isinstance(error, BaseException):
             raise error
+    await _watch_agents(app, phone, wanted, others, live.keys())
     if left or strangers:
         logger.warning("recovered what a controller left behind", calls=len(left), channels=len(strangers))
     return len(left)
@@ -96,6 +97,17 @@ def _undriven(tx: Tx, app: App) -> list[OpenCall]:
     ]
 
 
+async def _watch_agents(
+    app: App, phone: Phone, wanted: Collection[str], others: Collection[str], live: Collection[str]
+) -> None:
+    """The calls that agents took over: those that are up hold their line until they end, the others none any more."""
+    for call in await app.store.read(calls.with_agents):
+        if call.node is not None and call.node in wanted and call.id in live:
+            phone.watch_left(call.node, call.id, call.trunk)
+        elif call.node in wanted or call.node not in others:
+            await app.store.write(partial(calls.free_line, call_id=call.id))
+
+
 async def _close(app: App, phone: Phone, call: OpenCall, channel: LiveChannel | None) -> None:
     """End its channel unless an agent has it, then record the end."""
     with_agent = channel is not None and channel.state == "Up" and not channel.in_app
@@ -114,5 +126,6 @@ async def _record(app: App, call: OpenCall, outcome: Outcome, reason: str) -> No
         ended_at=app.now(),
         rang=call.rang_at is not None or call.answered_at is not None,
         reason=reason,
+        holds_line=outcome is Outcome.TRANSFERRED,
     )
     await app.store.write(partial(end_call, app=app, ended=ended, now=app.now()))

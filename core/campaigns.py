@@ -149,6 +149,9 @@ class Campaign(Written):
     caller_id: str
     audience: Audience = Audience()
     windows: Windows = Windows()
+    weight: int = Field(default=1, ge=1, le=1000)  #: its share of the lines beside other programmes
+    calls_per_second: float | None = Field(default=None, gt=0, le=1000)  #: None: what the trunks bear
+    max_channels: int | None = Field(default=None, ge=1)  #: None: what the trunks bear
     max_calls_per_24h: int = Field(default=1, ge=1, le=1)  #: O7
     offers: dict[str, str] = Field(default={})  #: key -> package code, first key = first offer
     offers_for: tuple[OffersFor, ...] = ()  #: the first line that fits a subscriber

@@ -38,6 +38,13 @@ class Asterisk(Written):
     nodes: tuple[Node, ...] = Field(min_length=1)
 
 
+class Price(Written):
+    """What a trunk's carrier takes for calls to numbers that begin so."""
+
+    prefix: str = Field(pattern=r"^0[0-9]{0,9}$")  #: of the national number; "0": all others
+    per_minute: int = Field(ge=0)  #: đồng
+
+
 class Trunk(Written):
     """One way out to the network. `address` host:port; From user = caller id."""
 
@@ -48,6 +55,12 @@ class Trunk(Written):
     ring_s: int = Field(default=30, ge=1, le=120)
     max_channels: int = Field(default=30, ge=1)
     calls_per_second: float = Field(default=10, gt=0, le=1000)
+    slow_start_s: float = Field(
+        default=0, ge=0, le=3600
+    )  #: from a tenth of the rate to all of it; 0: at once
+    #: The numbers that it may carry, by how the national number begins; (): all
+    prefixes: tuple[Annotated[str, Field(pattern=r"^0[0-9]{0,9}$")], ...] = ()
+    prices: tuple[Price, ...] = ()  #: the longest prefix counts; the cheapest trunk with room is used
     qualify_s: int = Field(default=0, ge=0)  #: 0: no OPTIONS
     number_format: Literal["national", "e164", "plus"] = "national"
     user: str | None = Field(default=None, pattern=_NAME)

@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Integer, bindparam, func, select, update
+from sqlalchemy import Boolean, Integer, bindparam, case, func, null, select, update
 
 from core.after_call import AfterCall
 from core.campaigns import Class
@@ -36,6 +36,7 @@ class Ended:
     trunk: str | None = None  #: None: as the claim said
     node: str | None = None
     reason: str | None = None
+    holds_line: bool = False  #: an agent has it: its channel is up until `free_line`
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,7 @@ _END_CALL = Prepared(
     .where(_THIS)
     .values(
         {name: bindparam(f"b_{name}") for name in ("state", "outcome", "keeps_slot", "ended_at", "keys")}
+        | {"line": case((bindparam("b_holds_line", type_=Boolean), calls.c.line), else_=null())}
         | {  # what the end does not say stays as it is
             name: func.coalesce(bindparam(f"b_{name}", type_=calls.c[name].type), calls.c[name])
             for name in ("answered_at", "offer", "text", "cause", "sip_code", "trunk", "node", "reason")
@@ -112,6 +114,41 @@ _CALL_AGAIN = Prepared(
 
 
 _PASS = Prepared(select(contacts.c.pass_no).where(contacts.c.id == bindparam("contact")))
+_MOVED = Prepared(
+    update(calls)
+    .where(_THIS, calls.c.state == word("dialing"))
+    .values(trunk=bindparam("b_trunk"), line=bindparam("b_trunk"))
+)
+_FREED = Prepared(update(calls).where(_THIS).values(line=null()))
+_WITH_AGENTS = Prepared(
+    select(calls.c.id, calls.c.node, calls.c.line)
+    .where(calls.c.line.is_not(None), calls.c.state.not_in(_RUNNING))
+    .order_by(calls.c.id)
+)
+
+
+@dataclass(frozen=True)
+class WithAgent:
+    """A call that is over for us and holds a line: an agent took it over, and nobody has seen it end."""
+
+    id: str
+    node: str | None
+    trunk: str
+
+
+def move(tx: Tx, *, call_id: str, trunk: str) -> bool:
+    """It goes on over another trunk, and holds a line of that one. False: it is not dialing any more."""
+    return tx.execute(_MOVED, {"call_id": call_id, "b_trunk": trunk}).rowcount == 1
+
+
+def free_line(tx: Tx, *, call_id: str) -> None:
+    """The channel of a call that an agent took over is gone."""
+    tx.execute(_FREED, {"call_id": call_id})
+
+
+def with_agents(tx: Tx) -> tuple[WithAgent, ...]:
+    """The calls that agents took over and that still hold a line, as far as the store knows."""
+    return tuple(WithAgent(row.id, row.node, row.line) for row in tx.execute(_WITH_AGENTS))
 
 
 def rang(tx: Tx, *, call_id: str, at: datetime) -> None:
@@ -207,6 +244,7 @@ def _end_call(tx: Tx, row: Any, ended: Ended) -> None:
         "trunk": ended.trunk,
         "node": ended.node,
         "reason": ended.reason,
+        "holds_line": ended.holds_line,
     }
     tx.execute(_END_CALL, {"call_id": row.id} | {f"b_{name}": value for name, value in values.items()})
 

@@ -105,7 +105,7 @@ _POSTPONED = Prepared(update(contacts).where(*_STILL_DUE).values(due_at=bindpara
 #: The columns of an attempt that the claim knows.
 _ATTEMPT = (
     "id", "direction", "contact", "trigger", "programme", "class", "unit", "number", "state", "started_at",
-    "wall_at", "offer", "text", "prompt_version", "node", "trunk", "worker",
+    "wall_at", "offer", "text", "prompt_version", "node", "trunk", "line", "worker",
 )  # fmt: skip
 _NEW_CALL = Prepared(calls.insert(), _ATTEMPT)
 
@@ -204,6 +204,7 @@ def claim(tx: Tx, contact: str, call: NewCall, *, now: datetime) -> bool:
         "node": call.node,
         "trunk": call.trunk,
         "worker": call.worker,
+        "line": call.trunk,
     }
     tx.execute(_NEW_CALL, attempt)
     return True

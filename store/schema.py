@@ -136,9 +136,11 @@ calls = Table(
     Column("sip_code", Integer),
     Column("node", Text),
     Column("trunk", Text),
+    Column("line", Text),  # the trunk whose channel it holds, also with an agent; NULL: none any more
     Column("reason", Text),
     Column("worker", Text),  # who makes it; of no row of `workers`: nobody any more
     Index("calls_number", "number", "started_at"),
+    _partial("calls_lines", "line", "programme", where="line IS NOT NULL"),
     _partial("calls_open", "state", where="state IN ('dialing','up')"),
 )
 
@@ -163,6 +165,7 @@ registrations = Table(
     Column("reason", Text),
     Column("message", Text),
     Column("worker", Text),  # who asked last
+    Index("registrations_ended", "ended_at"),
     _partial("registrations_due", "due_at", where="state = 'due'"),
     _partial("registrations_asked", "asked_at", where="state = 'asked'"),
 )
@@ -289,6 +292,14 @@ lists = Table(
     Column("rows_before", Integer),
     Column("source", Text, nullable=False),
     _time("imported_at", nullable=False),
+)
+
+#: How fast is dialled, one row for each trunk and each programme with limits: core/pacing.py, core/congestion.py.
+paces = Table(
+    "paces",
+    metadata,
+    Column("name", Text, primary_key=True),  # trunk:NAME, programme:NAME
+    Column("state", _JSON, nullable=False),
 )
 
 #: A pause starts no call, lets running ones finish, holds advertising SMS. programme '*': all.

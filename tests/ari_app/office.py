@@ -1,6 +1,7 @@
 """The outbound programs on a real store, without an Asterisk: a clock that a test moves, a phone that it scripts."""
 
 import asyncio
+import math
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -11,15 +12,17 @@ from typing import Any, cast
 from sqlalchemy import select
 
 from ari_app import planner
-from ari_app.attempt import Claimed, OtherTrunk, make_call
-from ari_app.claim import Claims, Place, claim
+from ari_app.attempt import Claimed, HeldLine, make_call
+from ari_app.claim import Asks, Claims, claim
 from ari_app.dialling import CallReport, Journal
 from ari_app.phone import Attempt, LiveChannel, Phone
+from ari_app.rooms import Ways
 from core.campaigns import Channel
 from core.config import Config
 from core.facts import Event, Programme, Subscriber
 from core.outcomes import Outcome
 from core.phone import CallEnded, Decision
+from core.shares import EVEN, Shares
 from core.speech import Line
 from runtime.app import App, Installation
 from runtime.clock import Clock
@@ -93,6 +96,7 @@ class FakePhone:
         self.dialled: list[Attempt] = []
         self.live: list[LiveChannel] = []
         self.hung_up: list[str] = []
+        self.watched: list[str] = []  #: calls of agents that still hold their line
         self.up: set[str] = set()
         self.answered = asyncio.Event()  #: a call is up
         self.nodes = nodes
@@ -114,8 +118,8 @@ class FakePhone:
             await call.hang_up()
             self.up.discard(attempt.id)
 
-    def with_agents(self, trunk: str) -> int:
-        return 0
+    def watch_left(self, node: str, call: str, trunk: str) -> None:
+        self.watched.append(call)
 
     async def live_channels(self, nodes: Collection[str] | None = None) -> list[LiveChannel]:
         if self.silent:
@@ -228,21 +232,22 @@ class Office:
         """Drop what has grown stale."""
         return await planner.settle_stale(self.app, programme, self.clock.now())
 
-    async def claim(self, places: int | None = None, last: str = "") -> Claims:
-        trunk = self.app.config.trunks[0]
-        free = [Place("ast1", trunk)] * (self.places if places is None else places)
+    async def claim(self, places: int | None = None, shares: Shares = EVEN) -> Claims:
+        """So many more lines are free."""
+        up = len([row for row in await self.rows("calls") if row["line"]])
+        asks = Asks(("ast1",), ways_of(self.app, up + (self.places if places is None else places)), shares)
         now = self.clock.now()
-        return await self.store.write(lambda tx: claim(tx, app=self.app, places=free, last=last, now=now))
+        return await self.store.write(lambda tx: claim(tx, app=self.app, asks=asks, now=now))
 
-    async def make(self, claimed: Claimed, other_trunk: OtherTrunk = lambda attempt: None) -> None:
-        await make_call(self.app, self.as_phone, claimed, other_trunk)
+    async def make(self, claimed: Claimed, line: HeldLine | None = None) -> None:
+        await make_call(self.app, self.as_phone, claimed, line or OnlyLine())
 
-    async def call(self, other_trunk: OtherTrunk = lambda attempt: None) -> Claims:
+    async def call(self, line: HeldLine | None = None) -> Claims:
         """Plan, claim and make every call that is due now."""
         await self.plan()
         found = await self.claim()
         for each in found.claimed:
-            await self.make(each, other_trunk)
+            await self.make(each, line)
         return found
 
     async def list_of(
@@ -273,6 +278,25 @@ class Office:
         """Its fate, and the id of the rule that said no."""
         row = await self.one("triggers", id=id)
         return row["fate"], row["rule"].partition(":")[0] if row["rule"] else None
+
+
+class OnlyLine:
+    """A line that can be left for no other trunk; what was heard over it is kept."""
+
+    def __init__(self) -> None:
+        self.heard: list[tuple[str, str]] = []
+
+    async def move(self, attempt: Attempt) -> Attempt | None:
+        return None
+
+    def hear(self, trunk: str, answer: str, why: str = "") -> None:
+        self.heard.append((trunk, answer))
+
+
+def ways_of(app: App, channels: int = 10) -> Ways:
+    """The first trunk of the configuration with so many channels and any number of calls per second."""
+    update = {"max_channels": channels, "calls_per_second": math.inf}
+    return Ways((app.config.trunks[0].model_copy(update=update),))
 
 
 def subscriber(number: str = AN, **changes: Any) -> Subscriber:

@@ -2,13 +2,12 @@
 
 import asyncio
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
 from ari_app.phone import Attempt
 from core.outcomes import Outcome
-from tests.ari_app.office import AN, Listener, Office, subscriber, topup_programme
+from tests.ari_app.office import AN, Listener, Office, OnlyLine, subscriber, topup_programme
 from tests.core.sample import CATALOGUE, at
 
 UNANSWERED = [
@@ -255,20 +254,22 @@ async def test_a_refusal_holds_on_a_call_that_was_closed_meanwhile(office: Offic
     assert (await office.one("numbers", number=AN))["refused_at"] is not None
 
 
-def other(names: list[str]) -> Any:
-    """Gives the trunks of this list, one after the other."""
+class Others(OnlyLine):
+    """Gives these trunks, one after the other."""
 
-    def move(attempt: Attempt) -> Attempt | None:
-        return replace(attempt, trunk=names.pop(0)) if names else None
+    def __init__(self, *names: str) -> None:
+        super().__init__()
+        self._names = list(names)
 
-    return move
+    async def move(self, attempt: Attempt) -> Attempt | None:
+        return replace(attempt, trunk=self._names.pop(0)) if self._names else None
 
 
 async def test_a_call_goes_on_over_another_trunk_before_any_18x(office: Office) -> None:
     """DESIGN §5: one attempt, one row, with the trunk that it ended on and how the first one failed."""
     office.phone.listeners[AN] = Listener("1", trunks={"t": Outcome.FAILED}, rings=False)
     await office.topup()
-    await office.call(other(["u", "v"]))
+    await office.call(Others("u", "v"))
     call = await office.one("calls")
     assert [attempt.trunk for attempt in office.phone.dialled] == ["t", "u"]
     assert (call["trunk"], call["outcome"], call["cause"]) == ("u", "accepted", None)
@@ -279,7 +280,7 @@ async def test_a_call_that_failed_on_every_trunk_gives_its_slot_back(office: Off
     """R7: it rang on none of them."""
     office.phone.listeners[AN] = Listener(ends=Outcome.FAILED, rings=False)
     await office.topup()
-    await office.call(other(["u"]))
+    await office.call(Others("u"))
     call, contact = await office.one("calls"), await office.one("contacts")
     assert (call["trunk"], call["outcome"], bool(call["keeps_slot"])) == ("u", "failed", False)
     assert contact["attempts"] == 1
@@ -295,7 +296,7 @@ async def test_no_other_trunk_once_it_rang_or_somebody_answered_for_the_number(
     """DESIGN §5: trunk failover happens only before any 18x."""
     office.phone.listeners[AN] = Listener(ends=outcome, rings=rings)
     await office.topup()
-    await office.call(other(["u"]))
+    await office.call(Others("u"))
     assert [attempt.trunk for attempt in office.phone.dialled] == ["t"]
 
 
@@ -306,7 +307,7 @@ async def test_no_other_trunk_when_it_could_ring_past_the_window(office: Office)
     await office.topup()
     await office.plan()
     (claimed,) = (await office.claim()).claimed
-    await office.make(claimed, other(["u"]))
+    await office.make(claimed, Others("u"))
     assert [attempt.trunk for attempt in office.phone.dialled] == ["t"]
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from core.facts import Programme
 from core.outcomes import Outcome
+from core.shares import EVEN
 from store import numbers, settings
 from store.times import us
 from tests.ari_app.office import AN, BINH, CHI, Listener, Office, notice, subscriber, topup_programme
@@ -162,10 +163,10 @@ async def test_programmes_are_served_in_turn(office: Office) -> None:
     for n, number in enumerate(everybody):
         await office.topup(f"t{n}", number, only_programme="abc"[n // 3])
     await office.plan()
-    served, last = list[str](), ""
+    served, shares = list[str](), EVEN
     for _ in everybody:
-        found = await office.claim(1, last)
-        last = found.last
+        found = await office.claim(1, shares)
+        shares = found.shares
         served += [one.programme.name for one in found.claimed]
     assert served == ["a", "b", "c"] * 3
 

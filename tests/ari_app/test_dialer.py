@@ -10,11 +10,11 @@ from typing import Any, TypeVar, cast
 
 from ari_app.ari import Ari, AriAway
 from ari_app.dialer import Dialer
-from ari_app.lines import lines_of
+from ari_app.lines import Lines
 from ari_app.phone import LiveChannel
 from core.config import Trunk
 from core.outcomes import Outcome
-from store import messages, settings
+from store import messages, paces, settings
 from store.errors import CommitFailed
 from store.tx import Tx
 from tests.ari_app.office import AN, BINH, CHI, Listener, Office, open_office, subscriber, topup_programme
@@ -45,7 +45,7 @@ def trunk(name: str = "t", channels: int = 10, rate: float = 1000) -> Trunk:
 def dialer(office: Office, *trunks: Trunk, nodes: tuple[Node, ...] = (Node("ast1"),)) -> Dialer:
     clients = [cast(Ari, node) for node in nodes]
     office.phone.nodes = [node.name for node in nodes]
-    return Dialer(office.app, office.as_phone, clients, lines_of(trunks or [trunk()], 0.0))
+    return Dialer(office.app, office.as_phone, clients, Lines(trunks or [trunk()]))
 
 
 @asynccontextmanager
@@ -89,9 +89,9 @@ async def test_everything_due_is_called(office: Office) -> None:
     one = dialer(office)
     async with dialling(one):
         await done(office, 3)
-        assert one.says()["trunks"] == {"t": {"up": len(one.calls), "channels": 10}}
+        assert one.says() == {"reason": one.reason, "calls": len(one.calls)}
     assert {attempt.number for attempt in office.phone.dialled} == {AN, BINH, CHI}
-    assert (one.calls, one.lines.trunks[0].up) == (set(), 0)
+    assert (one.calls, await office.store.read(paces.lines)) == (set(), {})
 
 
 async def test_no_more_calls_are_up_than_the_trunk_has_channels(office: Office) -> None:
@@ -283,7 +283,7 @@ async def test_a_call_moves_to_the_second_trunk_and_both_lines_are_given_back(tm
         async with dialling(one):
             await done(office, 1)
         assert [attempt.trunk for attempt in office.phone.dialled] == ["a", "b"]
-        assert [each.up for each in one.lines.trunks] == [0, 0]
+        assert await office.store.read(paces.lines) == {}
         assert (await office.one("calls"))["trunk"] == "b"
 
 

@@ -16,7 +16,7 @@ from ari_app.refused import end_refused_calls, ended_with
 from core.phone import Decision
 from store import calls, numbers
 from tests.ari_app.fake_ari import FakeAri, fake_ari
-from tests.ari_app.office import AN, Office, topup_programme
+from tests.ari_app.office import AN, Office, OnlyLine, topup_programme
 
 
 @dataclass
@@ -56,7 +56,7 @@ async def on_the_line(office: Office, folder: Path) -> AsyncIterator[OnTheLine]:
         await ari.ready(5)
         phone = Phone(office.app.config, {"ast1": ari}, lambda piece: sound, office.clock.now)
         watching = asyncio.create_task(end_refused_calls(office.app, phone))
-        call = asyncio.create_task(make_call(office.app, phone, claimed))
+        call = asyncio.create_task(make_call(office.app, phone, claimed, OnlyLine()))
         one = OnTheLine(office, fake, claimed.attempt.id, call)
         try:
             await fake.was_asked("POST", "/ari/channels/create")

@@ -41,9 +41,6 @@ async def main(url: str, folder: Path, node: str, record: Path) -> None:
         app.process = node
         await enlist(app, alone=True)
         dialer = dialer_of(app, WritingPhone(clock, record), node)
-        dialer._last = (
-            "a" if node == NODES[1] else ""
-        )  # each begins with another programme: the same numbers at once
         sys.stdout.write("ready\n")
         sys.stdout.flush()
         await asyncio.to_thread(sys.stdin.readline)

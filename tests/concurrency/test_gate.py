@@ -9,14 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from ari_app.claim import Claims, Place, claim
+from ari_app.claim import Asks, Claims, claim
+from ari_app.rooms import Ways
+from core.shares import Shares
 from runtime.app import App
 from runtime.worker import enlist
 from smpp.outbox import mark_next
 from store import contacts, messages, parts
 from store.database import Tx, open_store
 from store.messages import Route
-from tests.ari_app.office import SetClock
+from tests.ari_app.office import SetClock, ways_of
 from tests.concurrency.town import NOW, app_on, opened, rows, some_numbers
 from tests.smsc.world import new as new_message
 from tests.store.server import new_database
@@ -60,10 +62,16 @@ def contact(programme: str, number: str, at: int) -> contacts.NewContact:
 
 
 async def reserve(app: App) -> Claims:
-    """Each controller begins with another programme, so that they do not meet at the same contact."""
-    places, first = [Place("ast1", app.config.trunks[0])], next(iter(app.installation.programmes))
-    last, worker = chr(ord(first) - 1), app.worker.id
-    return await app.store.write(partial(claim, app=app, places=places, last=last, now=NOW, worker=worker))
+    """Each controller begins with another programme, so that they do not meet at the same contact.
+
+    Each has trunks of its own, so that they do meet at the number.
+    """
+    first = next(iter(app.installation.programmes))
+    (trunk,) = ways_of(app, 3).trunks
+    ways = Ways((trunk.model_copy(update={"name": first}),))
+    shares = Shares({name: float(name != first) for name in app.installation.programmes})
+    asks = Asks(("ast1",), ways, shares, app.worker.id)
+    return await app.store.write(partial(claim, app=app, asks=asks, now=NOW))
 
 
 async def reserve_again(app: App, times: int) -> list[Claims]:

@@ -1,5 +1,6 @@
 """What do the tests of several controllers share? Two programmes that want the same numbers, over one store."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +10,7 @@ from sqlalchemy import select
 
 from ari_app.ari import Ari
 from ari_app.dialer import Dialer
-from ari_app.lines import lines_of
+from ari_app.lines import Lines
 from ari_app.phone import Phone
 from core.facts import Event, Programme
 from runtime.app import App, Installation
@@ -59,8 +60,8 @@ def phone_of(clock: SetClock) -> FakePhone:
 
 def dialer_of(app: App, phone: FakePhone, node: str = NODES[0], channels: int = 8) -> Dialer:
     """A dialer over one node; the other node is another controller's."""
-    trunk = app.config.trunks[0].model_copy(update={"max_channels": channels, "calls_per_second": 1e6})
-    return Dialer(app, cast(Phone, phone), [cast(Ari, Node(node))], lines_of([trunk], 0.0))
+    trunk = app.config.trunks[0].model_copy(update={"max_channels": channels, "calls_per_second": math.inf})
+    return Dialer(app, cast(Phone, phone), [cast(Ari, Node(node))], Lines([trunk]))
 
 
 def some_numbers(count: int) -> list[str]:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.pacing import Pace, Started, begin, may_start, rate, seconds_until_next, started
+from core.pacing import Pace, Started, begin, begin_anew, may_start, rate, seconds_until_next, started
 
 
 def run(pace: Pace, moments: list[float], channels_up: int = 0) -> list[float]:
@@ -38,6 +38,29 @@ def test_a_late_tick_catches_up_a_fifth_of_a_second_and_no_more() -> None:
     state = started(pace, begin(0.0), 1, 0.0)
     assert may_start(pace, state, 0, 0.1) == 5
     assert may_start(pace, state, 0, 60.0) == 10
+
+
+def test_a_clock_that_was_set_back_for_long_stops_nothing() -> None:
+    """The host's clock was wrong by an hour: less may start for a second, then it goes on."""
+    pace = Pace(10, 100)
+    state = started(pace, begin(3600.0), 1, 3600.0)
+    assert may_start(pace, state, 0, 0.0) == 0
+    state = started(pace, state, 0, 0.0)
+    assert may_start(pace, state, 0, 1.0) >= 1
+
+
+def test_without_a_rate_only_the_channels_count() -> None:
+    pace = Pace(math.inf, 3)
+    state = started(pace, begin(0.0), 2, 0.0)
+    assert (may_start(pace, state, 2, 0.0), seconds_until_next(pace, state, 0.0)) == (1, 0.0)
+
+
+def test_a_slow_start_begins_anew_unless_others_use_the_trunk() -> None:
+    """Two controllers: the node of one was away, the other one dials."""
+    pace = Pace(10, 100, slow_start_s=10)
+    state = started(pace, begin(0.0), 1, 20.0)
+    assert begin_anew(pace, state, 25.0).since == 0
+    assert begin_anew(pace, state, 31.0).since == 31
 
 
 @pytest.mark.parametrize(("up", "free"), [(0, 3), (2, 1), (3, 0), (5, 0)])

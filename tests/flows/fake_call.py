@@ -35,6 +35,7 @@ class FakeCall:
         self._gone_after_key = gone_after_key
         self._played = self._says = 0
         self._over = False
+        self.handed_over = False
 
     async def say(self, line: Line) -> None:
         self._play()
@@ -62,6 +63,7 @@ class FakeCall:
     async def hand_over(self, context: str) -> None:
         self._still_up()
         self.done.append(("hand_over", context))
+        self.handed_over = True
         self._over = True
         raise CallEnded(Outcome.TRANSFERRED)
 

@@ -53,8 +53,8 @@ class Telephone:
     def waits(self, call: str) -> bool:
         return call in self.lines or call in self.stuck
 
-    def with_agents(self, trunk: str) -> int:
-        return 0
+    def watch_left(self, node: str, call: str, trunk: str) -> None:
+        raise AssertionError("no agent takes a call over here")
 
     def end_refused(self, call: str, via: str) -> bool:
         held = self.lines.get(call)
@@ -81,6 +81,8 @@ class Telephone:
 
 class PhoneLine:
     """One call, which waits at every step for what the subscriber does."""
+
+    handed_over = False  #: agents' calls end at once here
 
     def __init__(self, phone: Telephone, attempt: Attempt, journal: Journal) -> None:
         self.report = CallReport()

@@ -1,6 +1,7 @@
 """The whole system around a real store, with a telephone and an SMSC that keep their own record; it may crash."""
 
 import asyncio
+import math
 from collections.abc import Callable, Iterable
 from contextlib import AsyncExitStack
 from dataclasses import replace
@@ -13,9 +14,8 @@ from sqlalchemy import select
 
 from ari_app import planner, refused
 from ari_app.ari import Ari
-from ari_app.claim import Place
 from ari_app.dialer import Dialer
-from ari_app.lines import lines_of
+from ari_app.lines import Lines
 from ari_app.phone import Phone
 from core.facts import Event, Programme
 from runtime.app import App, Installation
@@ -113,9 +113,11 @@ class Town:
         store = await self._open.enter_async_context(open_store(self._url, self._folder))
         self.app = App(self.installation, store, self.clock, lambda piece: self._folder / piece)
         await enlist(self.app, alone=True)
-        trunk = self.app.config.trunks[0].model_copy(update={"max_channels": 100, "calls_per_second": 1e6})
+        trunk = self.app.config.trunks[0].model_copy(
+            update={"max_channels": 100, "calls_per_second": math.inf}
+        )
         phone, nodes = cast(Phone, self.phone), [cast(Ari, Node())]
-        self.dialer = Dialer(self.app, phone, nodes, lines_of([trunk], 0.0))
+        self.dialer = Dialer(self.app, phone, nodes, Lines([trunk]))
         await self.dialer._nodes()
         await gateway._begin(self.app)
 
@@ -156,7 +158,7 @@ class Town:
             await planner.settle_stale(self.app, name, self.clock.now())
         await self.dialer._nodes()
         self.dialer.app = replace(self.app, store=cast(Any, SlowStore(self, late_s)))
-        await self.dialer._claim([Place("ast1", self.app.config.trunks[0])] * 9)
+        await self.dialer._claim(["ast1"])
         self.dialer.app = self.app
         await self.settled()
 

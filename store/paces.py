@@ -1,0 +1,64 @@
+"""How fast is dialled over each trunk and for each programme, and on how many lines? Shared by all controllers.
+
+One row for each trunk and for each programme with limits of its own. Who starts calls takes the rows it needs, decides
+by them, and writes them, in the transaction that stores the calls as dialing; a row that another controller holds is
+passed over, so that nobody waits for one that sleeps. Lines are counted from the calls' own rows.
+"""
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import bindparam, func, select, update
+
+from store.prepared import Prepared, among
+from store.schema import calls, paces
+from store.tx import Tx
+
+_TAKE = Prepared(
+    select(paces.c.name, paces.c.state).where(among(paces.c.name, "names")).with_for_update(skip_locked=True)
+)
+_PUT = Prepared(update(paces).where(paces.c.name == bindparam("of")).values(state=bindparam("b_state")))
+_EVERY = Prepared(select(paces.c.name, paces.c.state))
+_LINES = Prepared(
+    select(calls.c.line, calls.c.programme, func.count().label("held"))
+    .where(calls.c.line.is_not(None))
+    .group_by(calls.c.line, calls.c.programme)
+)
+_CLOCK = Prepared(select(func.extract("epoch", func.clock_timestamp()).label("now")))
+
+
+def take(tx: Tx, names: Sequence[str]) -> dict[str, Any]:
+    """The states under these names until the transaction ends; {}: nothing was started yet.
+
+    Absent: another controller has it now.
+    """
+    found = {row.name: row.state for row in tx.execute(_TAKE, {"names": names})}
+    for name in names:
+        if name not in found and tx.insert_new(paces, {"name": name, "state": {}}):
+            found[name] = {}
+    return found
+
+
+def put(tx: Tx, states: Mapping[str, Any]) -> None:
+    """Write states that `take` gave, in this same transaction."""
+    if states:
+        tx.execute(_PUT, [{"of": name, "b_state": state} for name, state in sorted(states.items())])
+
+
+def every(tx: Tx) -> dict[str, Any]:
+    """All states by name, to look at."""
+    return {row.name: row.state for row in tx.execute(_EVERY)}
+
+
+def lines(tx: Tx) -> dict[tuple[str, str], int]:
+    """How many calls hold a line, by trunk and programme; those that agents took over are among them."""
+    return {(row.line, row.programme or ""): row.held for row in tx.execute(_LINES)}
+
+
+def now_s(tx: Tx) -> float:
+    """Seconds since 1970 by the clock that every controller of this store shares.
+
+    Not the decision clock: pacing is about real seconds. To be asked after `take`, which may have waited.
+    """
+    return float(tx.execute(_CLOCK).scalar_one()) if tx.on_postgres else time.time()
