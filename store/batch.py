@@ -67,7 +67,7 @@ def run_batch(
             for key, by in tx.counts.items():
                 counts[key] = counts.get(key, 0) + by
         say("RELEASE SAVEPOINT job")
-        full = len(taken) >= MOST_JOBS or time.monotonic() > until
+        full = tx.commit_soon or len(taken) >= MOST_JOBS or time.monotonic() > until
         job = None if full else more()
     if counts:
         tallies.add(Tx(connection, lists), counts)

@@ -1,23 +1,28 @@
 """How fast is dialled over each trunk and for each programme, and on how many lines? Shared by all controllers.
 
 One row for each trunk and for each programme with limits of its own. Who starts calls takes the rows it needs, decides
-by them, and writes them, in the transaction that stores the calls as dialing; a row that another controller holds is
-passed over, so that nobody waits for one that sleeps. Lines are counted from the calls' own rows.
+by them, and writes them, in the transaction that stores the calls as dialing. Who finds a row with another controller
+queues up for it, a moment only: nobody waits for one that sleeps. Lines are counted from the calls' own rows.
 """
 
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import bindparam, func, select, update
+from sqlalchemy import bindparam, func, select, text, update
+from sqlalchemy.exc import DBAPIError
 
 from store.prepared import Prepared, among
 from store.schema import calls, paces
 from store.tx import Tx
 
-_TAKE = Prepared(
-    select(paces.c.name, paces.c.state).where(among(paces.c.name, "names")).with_for_update(skip_locked=True)
-)
+_ROWS = select(paces.c.name, paces.c.state).where(among(paces.c.name, "names")).order_by(paces.c.name)
+_TAKE = Prepared(_ROWS.with_for_update(skip_locked=True))
+_QUEUE = Prepared(_ROWS.with_for_update())
+#: How long a controller waits for another one's transaction at most, with all that it wants to write.
+_PATIENCE = text("SET LOCAL lock_timeout = '100ms'")
+_NO_LIMIT = text("SET LOCAL lock_timeout = 0")
+_NOT_AVAILABLE = "55P03"
 _PUT = Prepared(update(paces).where(paces.c.name == bindparam("of")).values(state=bindparam("b_state")))
 _EVERY = Prepared(select(paces.c.name, paces.c.state))
 _LINES = Prepared(
@@ -33,10 +38,26 @@ def take(tx: Tx, names: Sequence[str]) -> dict[str, Any]:
 
     Absent: another controller has it now.
     """
+    tx.commit_soon = tx.on_postgres
     found = {row.name: row.state for row in tx.execute(_TAKE, {"names": names})}
-    for name in names:
-        if name not in found and tx.insert_new(paces, {"name": name, "state": {}}):
-            found[name] = {}
+    missing = [name for name in names if name not in found]
+    new = [name for name in missing if tx.insert_new(paces, {"name": name, "state": {}})]
+    if taken := [name for name in missing if name not in new]:
+        found |= _queue_for(tx, taken)
+    return {name: state or {} for name, state in found.items()} | {name: {} for name in new}
+
+
+def _queue_for(tx: Tx, names: Sequence[str]) -> dict[str, Any]:
+    """Rows that another controller has: its transaction takes some milliseconds, if it does not sleep."""
+    try:
+        with tx.connection.begin_nested():
+            tx.execute(_PATIENCE)
+            found = {row.name: row.state for row in tx.execute(_QUEUE, {"names": names})}
+            tx.execute(_NO_LIMIT)
+    except DBAPIError as error:
+        if getattr(error.orig, "sqlstate", None) != _NOT_AVAILABLE:
+            raise
+        return {}
     return found
 
 

@@ -299,7 +299,7 @@ paces = Table(
     "paces",
     metadata,
     Column("name", Text, primary_key=True),  # trunk:NAME, programme:NAME
-    Column("state", _JSON, nullable=False),
+    Column("state", _JSON),
 )
 
 #: A pause starts no call, lets running ones finish, holds advertising SMS. programme '*': all.

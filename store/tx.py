@@ -27,7 +27,7 @@ PASSING = (CommitFailed, OperationalError, InterfaceError)
 class Tx:
     """One function's view of a transaction. `lists`: the folder of the big read-only files."""
 
-    __slots__ = ("_driver", "connection", "counts", "kinds", "lists", "reading")
+    __slots__ = ("_driver", "commit_soon", "connection", "counts", "kinds", "lists", "reading")
 
     def __init__(self, connection: Connection, lists: Path, *, reading: bool = False) -> None:
         self.connection = connection
@@ -37,6 +37,7 @@ class Tx:
         self.reading = reading
         self.kinds: set[Kind] = set()
         self.counts: Counts = {}
+        self.commit_soon = False  #: others wait for what this function has locked: no more functions after it
 
     @property
     def on_postgres(self) -> bool:

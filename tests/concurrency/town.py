@@ -59,8 +59,10 @@ def phone_of(clock: SetClock) -> FakePhone:
 
 
 def dialer_of(app: App, phone: FakePhone, node: str = NODES[0], channels: int = 8) -> Dialer:
-    """A dialer over one node; the other node is another controller's."""
-    trunk = app.config.trunks[0].model_copy(update={"max_channels": channels, "calls_per_second": math.inf})
+    """A dialer over one node and a trunk of its own; the other ones are another controller's."""
+    trunk = app.config.trunks[0].model_copy(
+        update={"name": f"trunk-{node}", "max_channels": channels, "calls_per_second": math.inf}
+    )
     return Dialer(app, cast(Phone, phone), [cast(Ari, Node(node))], Lines([trunk]))
 
 

@@ -17,7 +17,7 @@ def upgrade() -> None:
     op.create_table(
         "paces",
         sa.Column("name", sa.Text(), nullable=False),
-        sa.Column("state", sa.JSON(none_as_null=True), nullable=False),
+        sa.Column("state", sa.JSON(none_as_null=True), nullable=True),
         sa.PrimaryKeyConstraint("name"),
     )
     op.add_column("calls", sa.Column("line", sa.Text(), nullable=True))
