@@ -141,6 +141,25 @@ def balance(audience: Audience, today: date | None) -> Ask | None:
     return Ask("balance", value, _within(least, most), _words, _limits(least, most))
 
 
+def balance_below(audience: Audience, today: date | None) -> Ask | None:
+    """O19: the balance that the base knows does not suffice for what the event asks."""
+    if audience.balance_below is None:
+        return None
+
+    def both(facts: Facts) -> tuple[int | None, int | None]:
+        amount = facts.event.amount if facts.event else None
+        return (facts.subscriber.balance if facts.subscriber else None), amount
+
+    def met(seen: tuple[int | None, int | None]) -> bool:
+        have, amount = seen
+        return have is not None and amount is not None and have < amount
+
+    def words(seen: tuple[int | None, int | None]) -> str:
+        return f"balance {_words(seen[0])}, amount {_words(seen[1])}"
+
+    return Ask("balance_below", both, met, words, "a balance below the event's amount")
+
+
 def holds(audience: Audience, today: date | None) -> Ask | None:
     """One of these packages is active."""
     wanted = audience.holds
@@ -195,6 +214,7 @@ _CONDITIONS: tuple[Callable[[Audience, date | None], Ask | None], ...] = (
     tariff,
     topup,
     balance,
+    balance_below,
     holds,
     holds_none_of,
     months_on_network,

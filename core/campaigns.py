@@ -64,6 +64,7 @@ class Audience(Written):
     topup_at_least: int | None = Field(default=None, ge=0)
     balance_at_least: int | None = Field(default=None, ge=0)  #: đồng, of the base
     balance_at_most: int | None = Field(default=None, ge=0)
+    balance_below: Literal["amount"] | None = None  #: the balance of the base is less than the event's amount
     months_on_network: int | None = Field(default=None, ge=0)  #: at least so many since activation
     holds: tuple[str, ...] | None = None  #: one of these packages
     holds_none_of: tuple[str, ...] | None = None

@@ -5,7 +5,7 @@ The script has its own file, core/check_script.py.
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -20,7 +20,8 @@ from core.packages import Catalogue
 from core.shape import touched
 from core.speech import Speech
 from core.templates import BadTemplate, Offer, offer_of, render
-from core.written import VIETNAM, Window, nearest
+from core.triggers import KINDS
+from core.written import VIETNAM, Window, duration_text, nearest
 from core.yaml_file import Document, Path
 
 #: A subscriber and a top-up that every text is tried on when a campaign is loaded.
@@ -48,6 +49,8 @@ AFTER_REGISTRATION = ("thanks", "registered", "not_registered", "unconfirmed")
 _WORDS_OF_OTHERS = ("registered", "not_registered", "unconfirmed")
 #: What follows an outcome by its name in `messages`, without a word in `after`.
 _BY_DEFAULT = ("missed", "offer", "link")
+#: Events whose amount has to be paid.
+_TO_BE_PAID = ("renewal", "bill_due")
 #: Outcomes that another call may follow: nobody was reached, and the fate of the call is known.
 RETRIED = frozenset(
     {Outcome.NO_ANSWER, Outcome.BUSY, Outcome.REJECTED, Outcome.UNREACHABLE, Outcome.FAILED, Outcome.MACHINE}
@@ -83,6 +86,7 @@ def check_campaign(
     """Add every problem of meaning to the document."""
     check = Check(document, campaign, catalogue, config, today)
     _windows(check)
+    _freshness(check)
     _audience(check)
     _offers(check)
     _granted(check, ("caller_id",), campaign.caller_id)
@@ -136,15 +140,33 @@ def _audience(check: Check) -> None:
             check.say(path, "asks nothing", "write at_least or at_most, in đồng")
         elif wanted.at_least is not None and wanted.at_most is not None and wanted.at_least > wanted.at_most:
             check.say(path, "nobody can be both", "write at_least below at_most")
+    for name in ("payment", "device", "region", "status", "segment", "tariff", "holds"):
+        if getattr(audience, name) == () and not touched(check.document, ("audience", name)):
+            check.say(("audience", name), "is an empty list: nobody is in it", "name one, or delete the line")
     kind = check.campaign.trigger.kind
     if audience.topup_at_least is not None and kind != "topup":
         check.say(("audience", "topup_at_least"), f"a {kind} has no top-up", "delete the line")
+    if audience.balance_below is not None and kind not in _TO_BE_PAID:
+        wrong = f"the amount of a {kind} is not what has to be paid"
+        check.say(("audience", "balance_below"), wrong, "write balance_at_most: …, in đồng")
     least, most = audience.balance_at_least, audience.balance_at_most
     if least is not None and most is not None and least > most:
         check.say(("audience", "balance_at_least"), "nobody can be both", "write it below balance_at_most")
     for name in ("holds", "holds_none_of"):
         for index, code in enumerate(getattr(audience, name) or ()):
             _package(check, ("audience", name, index), code, sold=False)
+
+
+def _freshness(check: Check) -> None:
+    """O20: an event is not called when nobody remembers it."""
+    trigger = check.campaign.trigger
+    path: Path = ("trigger", "fresh_for")
+    most = KINDS[trigger.kind].most_fresh
+    right = f"write 15m, or {duration_text(most)} at most (O20)"
+    if trigger.fresh_for <= timedelta(0):
+        check.say(path, "is no time: every event would be too old", right)
+    elif trigger.fresh_for > most:
+        check.say(path, f"is longer than a {trigger.kind} is worth a call", right)
 
 
 def _offers(check: Check) -> None:

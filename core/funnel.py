@@ -114,6 +114,9 @@ def _audience(asked: _Asked) -> Mask:
         elif key in ("balance_at_least", "balance_at_most"):
             balance = people.amounts("balance").astype(np.int64) - 1
             met &= (balance >= 0) & (balance >= written if key.endswith("least") else balance <= written)
+        elif key == "balance_below":  # without an event, all whose balance is known
+            balance, amount = people.amounts("balance").astype(np.int64) - 1, _amount(people)
+            met &= (balance >= 0) & (amount is None or balance < amount)
         elif key == "vlr":
             known = np.array([says(Subscriber("")._replace(vlr=seen)) for seen in (None, False, True)])
             met &= known[people.amounts("vlr")]
@@ -122,6 +125,10 @@ def _audience(asked: _Asked) -> Mask:
         else:
             met &= asked.by_text(_COLUMN[key], says)
     return np.where(people.in_base, met, own.audience(asked.question()).allowed)
+
+
+def _amount(people: People) -> int | None:
+    return people.event.amount if people.event else None
 
 
 def _arpu(people: People, wanted: Arpu) -> Mask:

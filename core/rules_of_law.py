@@ -73,8 +73,12 @@ def hours(q: Question) -> Seen:
         when = moment if spans else f"{local:%A} {moment}"
         return Seen(False, moment, limit, f"{when} is outside {limit}.", _next_moment(q, q.now))
     if q.now >= end - margin_of(q.channel, q.law):
-        reason = f"{moment} is too late: a call may ring {q.law.ring_s} s, and {limit} must not be left."
-        return Seen(False, moment, limit, reason, _next_moment(q, q.now))
+        again = _next_moment(q, q.now)
+        when = f" Again from {again.astimezone(VIETNAM):%d/%m %H:%M}." if again else ""
+        reason = (
+            f"{moment} is too late: a call may ring {q.law.ring_s} s, and {limit} must not be left.{when}"
+        )
+        return Seen(False, moment, limit, reason, again)
     return Seen(True, moment, limit)
 
 

@@ -6,8 +6,10 @@ is enough for a call is decided by the rules, with the programme's own freshness
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Literal, get_args
 
+_DAY = timedelta(days=1)
 TriggerKind = Literal["topup", "list", "renewal", "bill_due", "low_balance"]
 
 
@@ -22,17 +24,25 @@ class Kind:
     reach: Literal["added", "balance"] | None = None
     #: Its moment passes: a no that a person must mend ends it, instead of waiting for that.
     passes: bool = False
+    most_fresh: timedelta = timedelta(days=7)  #: O20: no event of the kind is worth a call after so long
 
 
 KINDS: Mapping[TriggerKind, Kind] = {
-    "topup": Kind("A subscriber topped up.", "the amount topped up", reach="added", passes=True),
+    "topup": Kind(
+        "A subscriber topped up.", "the amount topped up", reach="added", passes=True, most_fresh=_DAY
+    ),
     "list": Kind("The number stands on the programme's target list.", None),
     "renewal": Kind(
         "A package renews soon and the balance does not suffice.", "what must be there when it renews"
     ),
     "bill_due": Kind("A bill is due soon.", "the amount of the bill"),
     "low_balance": Kind(
-        "The balance fell low.", "the balance that is left", least=0, reach="balance", passes=True
+        "The balance fell low.",
+        "the balance that is left",
+        least=0,
+        reach="balance",
+        passes=True,
+        most_fresh=_DAY,
     ),
 }
 #: The kinds that come as events, in the order of the table.

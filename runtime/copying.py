@@ -14,9 +14,17 @@ if TYPE_CHECKING:
     from store.copying import Copy
 
 
+_HELP = """The store: move it to another engine.
+
+\b
+Example:
+  mai store copy sqlite:///mai.db 'postgresql://mai:${MAI_DB_PASSWORD}@db.example/mai'
+"""
+
+
 def add_commands(app: typer.Typer, ended: Ended) -> None:
     """Add `mai store` to the program; `ended` runs a command and leaves with its exit status."""
-    store = typer.Typer(help="The store: move it to another engine.", no_args_is_help=True)
+    store = typer.Typer(help=_HELP, no_args_is_help=True)
     app.add_typer(store, name="store")
 
     @store.callback()

@@ -57,6 +57,17 @@ def test_the_amount_of_the_event_may_be_asked_for(amount: int | None, yes: bool)
     assert met({"topup_at_least": 50_000}, subscriber(), amount) is yes
 
 
+@pytest.mark.parametrize(
+    ("balance", "amount", "yes"),
+    [(49_999, 50_000, True), (50_000, 50_000, False), (0, 1, True), (None, 50_000, False), (10, None, False)],
+)
+def test_a_reminder_is_for_whom_the_balance_does_not_suffice(
+    balance: int | None, amount: int | None, yes: bool
+) -> None:
+    """O19: against the amount of the event; unknown is a no."""
+    assert met({"balance_below": "amount"}, subscriber(balance=balance), amount) is yes
+
+
 def test_without_an_event_its_amount_is_not_known() -> None:
     """O2: unknown is a no."""
     (answer,) = conditions(audience(topup_at_least=1), subscriber(), None)

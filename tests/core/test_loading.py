@@ -120,7 +120,7 @@ def test_a_good_campaign_is_a_programme_named_after_its_file() -> None:
         ("      wait: 5s", "      no_key: hang_up", '23: script[1].menu.no_key: is the text "hang_up", write a list: ["hang_up"]'),
         ("      wait: 5s", "      no_key: 5", "23: script[1].menu.no_key: is the number 5, write a list: [steps, …]"),
         ("      wait: 5s", "      no_key: [menu: {keys: {}}]", "23: script[1].menu.no_key[0].menu.keys: is an empty list, write at least one entry"),
-        ("audience:\n  arpu: [{months: 3, at_least: 50000}]", "audience: smartphone", '5: audience: is the text "smartphone", write its keys: payment, device, region, status, vlr, segment, tariff, arpu, topup_at_least, balance_at_least, balance_at_most, months_on_network, holds, holds_none_of, exclude_flags'),
+        ("audience:\n  arpu: [{months: 3, at_least: 50000}]", "audience: smartphone", '5: audience: is the text "smartphone", write its keys: payment, device, region, status, vlr, segment, tariff, arpu, topup_at_least, balance_at_least, balance_at_most, balance_below, months_on_network, holds, holds_none_of, exclude_flags'),
         ("  no_answer: {sms: missed}\n", "  no_answer: missed\n", '28: after.no_answer: is the text "missed", write its keys: sms, retry'),
         # hours (R8)
         ("windows:", 'windows:\n  messages: ["20:00-24:01"]', '8: windows.messages[0]: "20:00-24:01" ends after midnight, the last end is 24:00'),
@@ -136,6 +136,10 @@ def test_a_good_campaign_is_a_programme_named_after_its_file() -> None:
         ("windows:", 'windows:\n  messages: ["07:00-22:00"]', '8: windows.messages[0]: "07:00-22:00" is outside the hours of advertising messages (R8), stay inside "08:00-22:00"'),
         ('["08:00-11:00", "13:00-17:00"]', "[]", '8: windows.calls: is an empty list, write at least one window: ["08:00-17:00"]'),
         # audience
+        ("audience:", "audience:\n  balance_below: amount", "6: audience.balance_below: the amount of a topup is not what has to be paid, write balance_at_most: …, in đồng"),
+        ("audience:", "audience:\n  device: []", "6: audience.device: is an empty list: nobody is in it, name one, or delete the line"),
+        ("{kind: topup}", "{kind: topup, fresh_for: 30d}", "3: trigger.fresh_for: is longer than a topup is worth a call, write 15m, or 1d at most (O20)"),
+        ("{kind: topup}", "{kind: topup, fresh_for: 0s}", "3: trigger.fresh_for: is no time: every event would be too old, write 15m, or 1d at most (O20)"),
         ("at_least: 50000", "at_least: null", "6: audience.arpu[0]: asks nothing, write at_least or at_most, in đồng"),
         ("at_least: 50000", "at_least: 50000, at_most: 1000", "6: audience.arpu[0]: nobody can be both, write at_least below at_most"),
         # offers (O17)

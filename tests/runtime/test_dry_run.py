@@ -178,7 +178,15 @@ def test_amounts_are_compared_to_the_dong(written: dict[str, Any]) -> None:
 def test_every_rule_and_every_condition_is_counted() -> None:
     """A rule that is new to the gate must be new to the funnel."""
     assert {rule.check for rule in RULES} == {*_MASKS, *UNIFORM}
-    others = {"arpu", "balance_at_least", "balance_at_most", "vlr", "topup_at_least", "exclude_flags"}
+    others = {
+        "arpu",
+        "balance_at_least",
+        "balance_at_most",
+        "balance_below",
+        "vlr",
+        "topup_at_least",
+        "exclude_flags",
+    }
     assert set(Audience.model_fields) == {*_COLUMN, *others}
 
 
