@@ -210,6 +210,7 @@ async def log(
     """One of the logs of O16, or of the events. --json and --csv are written row by row."""
     from runtime import shown
     from runtime.loading import load, open_app
+    from runtime.revealing import reveal
     from store import logs
     from store.tx import Tx
 
@@ -230,6 +231,8 @@ async def log(
             else:
                 shown.as_table(kind, list(rows), shown.COLUMNS[kind])
 
+        if json or csv:
+            await reveal(config, app, what=f"log {kind}", number=whom)
         await app.store.read(show)
     return 0
 
@@ -269,10 +272,13 @@ async def explain(config: Path, number: str, programme: str | None, at: str | No
     from runtime.explain import explain as found
     from runtime.explained import explained
     from runtime.loading import load, open_app
+    from runtime.revealing import reveal
 
     whom, then = subscriber(number), when(at)
     async with open_app(load(config), readonly=True) as app:
         lines = await found(app, number=whom, programme=programme, at=_moment(then, app.now))
+        if json:
+            await reveal(config, app, what="explain", number=whom)
     shown.as_json(lines) if json else explained(lines)
     return 0
 

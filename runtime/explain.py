@@ -46,7 +46,11 @@ def _explain(
     happened = _happened(tx, number)
     nobody: tuple[None, ...] = () if programme is None else (None,)  # what belongs to none has no line then
     shared = {"number": number, "at": at.isoformat()}
-    refused = {"journal": [_entry(each) for each in journal.of_number(tx, number=number)]}
+    refused = {
+        "journal": [
+            _entry(each) for each in journal.of_number(tx, number=number) if each.did != "revealed"
+        ]  # who looked says nothing of why
+    }
     lines = [
         shared
         | _programme(tx, app, each, number, at, now)

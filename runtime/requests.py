@@ -17,6 +17,7 @@ from runtime.asking import new_id
 from runtime.control import Handler
 from runtime.failed import CommandFailed
 from runtime.forgetting import forget_number
+from runtime.revealing import revealed
 from runtime.topups import BadTopup, take_event, take_topup
 from runtime.why import why_idle
 from store import journal, lists, logs, messages, nodes, numbers, reports, settings, triggers
@@ -218,6 +219,7 @@ REQUESTS: dict[str, Request] = {
     "complaint": complaint,
     "forget": forget,
     "switch_list": switch_list,
+    "revealed": revealed,
     "pause": pause,
     "resume": resume,
     "refuse": refuse,

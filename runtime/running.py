@@ -25,6 +25,7 @@ from runtime.loading import load, open_app
 from runtime.logs import log
 from runtime.parts import ORDER, Part, Run, run_parts, stop_on_signals
 from runtime.requests import handlers
+from runtime.revealing import take_reveals
 from runtime.worker import process_name, working
 from store.tx import Tx
 
@@ -181,6 +182,7 @@ async def run_system(installation: Installation, parts: Sequence[Part]) -> None:
         stack.callback(done.set)
         for name, why in installation.held_back.items():
             logger.warning("held back", programme=name, why=why)
+        await take_reveals(app)
         await app.store.write(partial(_keep_versions, app=app))
         if said := await not_heeded(app.store, installation.config.clock.now):
             logger.warning(said)

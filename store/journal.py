@@ -13,7 +13,7 @@ from store.tx import Tx
 
 Did = Literal[
     "refused", "refusal_undone", "forgotten", "complaint", "campaign_changed", "packages_changed", "rule_waived",
-    "sent_anyway",
+    "sent_anyway", "revealed",
 ]  # fmt: skip
 
 

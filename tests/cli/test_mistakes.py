@@ -81,6 +81,7 @@ def test_help_shows_examples_on_lines_of_their_own(office: Office) -> None:
     said = office.mai("topup", "--help")
     assert said.status == 0
     assert "    mai topup 0901234567 50000\n" in said.out
+    assert "mai store copy sqlite:///mai.db" in office.mai("store", "--help").out
     commands = office.mai("--help").out
     assert all(name in commands for name in ("check", "run", "stop", "status", "import", "report", "resume"))
 

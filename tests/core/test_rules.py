@@ -179,6 +179,13 @@ def test_a_no_of_the_hours_says_when_it_ends(now: datetime, again: datetime) -> 
     assert (no.rule, no.again, no.fate) == ("R8", again, "out_of_window")
 
 
+def test_after_the_last_moment_the_reason_says_when_again() -> None:
+    """R8: 30 s of ringing would leave the window."""
+    no = ask(now=at("16:59:45")).no
+    assert no is not None
+    assert no.reason.endswith("must not be left. Again from 24/11 08:00.")
+
+
 @pytest.mark.parametrize(
     ("ago", "yes"),
     [(timedelta(0), False), (DAY - SECOND, False), (DAY, True), (DAY + SECOND, True), (-SECOND, False)],
