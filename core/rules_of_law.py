@@ -117,8 +117,8 @@ def granted(used: Iterable[str], law: Law, today: date) -> Seen:
 
 
 def grants_ending(law: Law, today: date) -> tuple[Grant, ...]:
-    """R10: the grants to warn of: ended, or within 30 days of their end."""
-    return tuple(g for g in law.granted if g.until is not None and today > g.until - GRANT_WARNING)
+    """R10: the grants to warn of: ended, or 30 days or less before their end."""
+    return tuple(g for g in law.granted if g.until is not None and today >= g.until - GRANT_WARNING)
 
 
 def list_trouble(state: ListState | None, now: datetime, law: Law) -> str | None:

@@ -13,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from core.speech import pieces_to_make
 from prompts.library import Library, open_library
-from runtime import reload
+from runtime import law_alarms, reload
 from runtime.app import App, Installation
 from runtime.asterisk import AsteriskTrouble, ManagedNode
 from runtime.asterisk_files import ROOT, BadAsteriskConfig, installed
@@ -119,13 +119,20 @@ async def _keep_node(app: App, node: ManagedNode, stopping: asyncio.Event) -> No
     await node.stop()
 
 
+async def house(app: App, stopping: asyncio.Event) -> None:
+    """The memory's end every night, and the alarms of the law."""
+    async with asyncio.TaskGroup() as group:
+        group.create_task(keep_house(app, stopping))
+        group.create_task(law_alarms.watch(app, stopping))
+
+
 #: Seconds that a part may take to finish what it has begun.
 _STOP_S = {"dialer": 75.0, "sms": 20.0, "registrar": 30.0, "asterisk": 20.0, "intake": 20.0}
 
 
 def chosen_parts(names: Sequence[str], programs: Mapping[str, Run]) -> list[Part]:
     """The parts to run, in order; none named: all. Raises WrongUsage for an unknown name."""
-    known = {"asterisk": asterisk, "campaigns": reload.run, "house": keep_house, **programs}
+    known = {"asterisk": asterisk, "campaigns": reload.run, "house": house, **programs}
     if strange := sorted(set(names) - set(known)):
         raise WrongUsage(f"{strange[0]!r} is not a part: one of {', '.join(ORDER)}")
     wanted = set(names) or set(known)
