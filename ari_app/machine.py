@@ -11,7 +11,7 @@ from ari_app.ari import Event
 CONTEXT = "amd"
 #: Where a call is sent for listening; it comes back into our application by itself.
 LISTEN = {"context": CONTEXT, "extension": "s", "priority": "1"}
-#: How long it may listen, in seconds; amd.conf says 4.
+#: How long it may listen, in seconds; amd.conf says 3.
 LONGEST_S = 5.0
 
 

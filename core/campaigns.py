@@ -121,7 +121,7 @@ class Follow(Written):
 class AnsweringMachine(Written):
     """Whether Asterisk listens for a machine before the script begins; off, a machine is spoken to as people are.
 
-    It costs a person who answers 1 to 2 s of silence, and takes some people for machines and hangs up on them.
+    It costs a person who answers 1 to 3 s of silence, and takes some people for machines and hangs up on them.
     """
 
     detect: bool = False

@@ -289,7 +289,7 @@ def _refusal_told(look: _Look) -> Iterator[_Found]:
 def _machines(look: _Look) -> Iterator[_Found]:
     """What listening for answering machines costs the people who answer; it stops nothing."""
     if look.campaign.answering_machine.detect:
-        wrong = "who answers hears nothing for 1 to 2 s, and a person taken for a machine is hung up on"
+        wrong = "who answers hears nothing for 1 to 3 s, and a person taken for a machine is hung up on"
         right = "look at `mai report`: `machine` should be rare where few have a voicemail"
         yield _Found(("answering_machine", "detect"), "", wrong, right, stops=False)
 
