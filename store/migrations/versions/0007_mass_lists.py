@@ -45,11 +45,16 @@ def upgrade() -> None:
         sa.Column("how_many", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("programme", "what", "value", "shard"),
     )
-    colon = "strpos" if op.get_bind().dialect.name == "postgresql" else "instr"
-    for what, table, value, where in _SUMS:
-        value = value.format(rule=_RULE.format(colon=colon))
-        op.execute(
-            "INSERT INTO tallies (programme, what, value, shard, how_many) "
-            f"SELECT programme, '{what}', {value}, 0, count(*) FROM {table} WHERE {where} "
-            "GROUP BY 1, 3"
-        )
+    for statement in counting(op.get_bind().dialect.name):
+        op.execute(statement)
+
+
+def counting(dialect: str) -> list[str]:
+    """What counts the rows that are there, once."""
+    rule = _RULE.format(colon="strpos" if dialect == "postgresql" else "instr")
+    return [
+        "INSERT INTO tallies (programme, what, value, shard, how_many) "
+        f"SELECT programme, '{what}', {value.format(rule=rule)}, 0, count(*) FROM {table} WHERE {where} "
+        "GROUP BY 1, 3"
+        for what, table, value, where in _SUMS
+    ]
