@@ -1,4 +1,4 @@
-"""One of two controllers is killed, or sleeps past its lease and wakes: who is called twice, whose call stays open?"""
+"""One of two processes is killed, or sleeps past its lease and wakes: is anything felt twice, does anything stay open?"""
 
 import asyncio
 import signal
@@ -8,10 +8,18 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from store import workers
+import pytest
+from aiohttp import web
+
+from simulator.smsc import Faults, Smsc
+from store import messages, registrations, workers
 from store.database import Store, open_store
+from store.tx import Tx
 from tests.concurrency.town import NODES, opened, rows, some_numbers, top_up
+from tests.hooks.package_system import answering
+from tests.smsc.world import TEN, new
 from tests.store.server import new_database
 
 _ROOT = Path(__file__).resolve().parents[2]
@@ -46,8 +54,10 @@ class Controller:
 
 
 @asynccontextmanager
-async def controller(url: str, folder: Path, node: str, how: str) -> AsyncIterator[Controller]:
-    command = (sys.executable, "-m", "tests.concurrency.worker_child", url, str(folder), node, how)
+async def controller(url: str, folder: Path, node: str, *how: str) -> AsyncIterator[Controller]:
+    """`how`: one word for a dialer's process, two for one of the office: SMSC's port, package system."""
+    program = "worker_child" if len(how) == 1 else "office_child"
+    command = (sys.executable, "-m", f"tests.concurrency.{program}", url, str(folder), node, *how)
     with (folder / f"{node}.log").open("wb") as log:
         process = await asyncio.create_subprocess_exec(
             *command, cwd=_ROOT, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=log
@@ -158,3 +168,83 @@ async def _until_it_works_again(store: Store, old: str | None) -> None:
         await watch.wait(0.2)
     while not any(row["name"] == f"lease@{FIRST}" for row in await rows(store, "alarms")):
         await watch.wait(0.2)
+
+
+class PackageSystem:
+    """Registers every key once, and answers only when it is let; its own record of who was registered."""
+
+    def __init__(self) -> None:
+        self.answers = asyncio.Event()
+        self.asked: list[str] = []
+        self.registered: set[str] = set()
+
+    async def answer(self, request: web.Request) -> web.Response:
+        key = request.headers["Idempotency-Key"]
+        self.asked.append(key)
+        self.registered.add(key)
+        await self.answers.wait()
+        return web.json_response({"status": "registered", "reference": f"R-{key}"})
+
+
+def _work(tx: Tx) -> None:
+    for number in some_numbers(60):
+        messages.add(tx, new(f"missed:{number}", number=number), now=TEN)
+    for number in some_numbers(64)[60:]:
+        registrations.add_order(tx, received=f"mo-{number}", number=number, package="C90N", now=TEN)
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP], ids=["killed", "asleep"])
+async def test_a_gateway_and_registrar_that_end_in_the_middle_are_followed_by_the_other(
+    postgres: str, tmp_path: Path, how: signal.Signals
+) -> None:
+    """Issue 5, 2: by the SMSC's and the package system's own records; what was being sent is unknown, and not sent again."""
+    url, system = await new_database(postgres), PackageSystem()
+    async with (
+        open_store(url, tmp_path) as store,
+        Smsc(record=tmp_path / "smsc.jsonl", faults=Faults(response_delay_s=0.1)) as smsc,
+        answering(system.answer) as package_system,
+        asyncio.timeout(_PATIENCE_S),
+    ):
+        world = (str(smsc.port), package_system)
+        async with controller(url, tmp_path, FIRST, *world) as first:
+            await until(store, "duties", lambda found: len(found) == 1)
+            async with controller(url, tmp_path, SECOND, *world) as second:
+                await store.write(_work)
+                await smsc.wait_until(lambda lines: _submits(lines) >= 20, _PATIENCE_S)
+                await until(store, "registrations", lambda found: counted(found, "state") == {"asked": 4})
+                slept = await _worker_of(store, FIRST)
+                first.process.send_signal(how)
+                system.answers.set()
+                await until(
+                    store, "registrations", lambda found: counted(found, "state") == {"registered": 4}
+                )
+                await until(store, "messages", _all_settled)
+                if how is signal.SIGSTOP:
+                    first.process.send_signal(signal.SIGCONT)
+                    await _until_it_works_again(store, slept)
+                    await first.tell("stop")
+                await first.process.wait()
+            assert second.process.returncode == 0
+        states = counted([row for row in await rows(store, "messages") if row["kind"] == "missed"], "state")
+    submits = Counter(line["number"] for line in smsc.record.lines if line["event"] == "submit")
+    once = {number.removeprefix("+") for number in some_numbers(60)}
+    assert max(submits[number] for number in once) == 1
+    assert 0 < states.pop("unknown", 0) <= 3 * 5  # what was written, and up to two windows that were marked
+    assert set(states) <= {"accepted", "delivered"}
+    assert len(system.registered) == 4
+    assert {row["reference"] for row in await _kept(url, tmp_path)} == {
+        f"R-{key}" for key in system.registered
+    }
+
+
+def _submits(lines: list[dict[str, Any]]) -> int:
+    return sum(line["event"] == "submit" for line in lines)
+
+
+def _all_settled(found: list[dict[str, object]]) -> bool:
+    return not set(counted(found, "state")) & {"due", "sending"}
+
+
+async def _kept(url: str, folder: Path) -> list[dict[str, object]]:
+    async with open_store(url, folder) as store:
+        return await rows(store, "registrations")

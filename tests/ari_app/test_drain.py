@@ -1,0 +1,65 @@
+"""A node that is being drained: no new call, the calls that are up go on, and people see when none is left."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from runtime.failed import CommandFailed
+from runtime.requests import LIVE, REQUESTS
+from tests.ari_app.office import AN, BINH, CHI, Listener, Office
+from tests.ari_app.test_dialer import Node, dialer, dialling, done, planned, until
+
+
+async def ask(office: Office, name: str, **fields: Any) -> Any:
+    """What a command asks of the running system."""
+    return await (REQUESTS | LIVE)[name](office.app, **fields)
+
+
+async def states(office: Office) -> dict[str, tuple[str, int]]:
+    return {each["node"]: (each["state"], each["calls"]) for each in await ask(office, "nodes")}
+
+
+async def test_a_drained_node_gets_no_call_and_the_other_takes_all(office: Office) -> None:
+    """Issue 5, 2: `mai node drain`."""
+    await ask(office, "drain", node="ast1", by="An")
+    await planned(office, AN, BINH, CHI)
+    async with dialling(dialer(office, nodes=(Node("ast1"), Node("ast2")))):
+        await done(office, 3)
+    assert {attempt.node for attempt in office.phone.dialled} == {"ast2"}
+
+
+async def test_calls_that_are_up_end_by_themselves_and_then_the_node_is_drained(office: Office) -> None:
+    """Issue 5, 2: a node that drains loses no call; undrained, it goes on at once."""
+    gate = asyncio.Event()
+    office.phone.listeners[AN] = Listener("1", never=gate)
+    await planned(office, AN)
+    one = dialer(office)
+    async with dialling(one):
+        await office.phone.answered.wait()
+        assert await states(office) == {"ast1": ("dials", 1)}
+        assert await ask(office, "drain", node="ast1", by="An")
+        assert not await ask(office, "drain", node="ast1", by="Binh")
+        await office.topup("late", BINH)
+        await office.plan()
+
+        async def says_so() -> bool:
+            return one.reason == "ast1 is drained by An: go on with `mai node undrain`"
+
+        await until(office, says_so)
+        assert await states(office) == {"ast1": ("drains", 1)}
+        gate.set()
+        await done(office, 1)
+        assert await states(office) == {"ast1": ("drained", 0)}
+        assert (await office.one("calls"))["outcome"] == "accepted"
+        assert await ask(office, "undrain", node="ast1")
+        await done(office, 2)
+    assert await states(office) == {"ast1": ("dials", 0)}
+
+
+async def test_a_node_that_there_is_not_is_named(office: Office) -> None:
+    """A person's mistake."""
+    with pytest.raises(CommandFailed, match="'ast9' is not a node of config.yaml: one of ast1"):
+        await ask(office, "drain", node="ast9", by="An")
+    with pytest.raises(CommandFailed, match="'ast9' is not a node"):
+        await ask(office, "undrain", node="ast9")
