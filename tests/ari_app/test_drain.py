@@ -59,7 +59,7 @@ async def test_calls_that_are_up_end_by_themselves_and_then_the_node_is_drained(
 
 async def test_a_node_that_there_is_not_is_named(office: Office) -> None:
     """A person's mistake."""
-    with pytest.raises(CommandFailed, match="'ast9' is not a node of config.yaml: one of ast1"):
+    with pytest.raises(CommandFailed, match="one of ast1"):
         await ask(office, "drain", node="ast9", by="An")
     with pytest.raises(CommandFailed, match="'ast9' is not a node"):
         await ask(office, "undrain", node="ast9")

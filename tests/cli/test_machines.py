@@ -182,6 +182,24 @@ def test_a_node_that_config_yaml_does_not_have_is_named(machines: Machines) -> N
     assert (said.status, said.err) == (2, "'ast3' is not a node of config.yaml: one of ast1, ast2\n")
 
 
+def test_a_node_that_is_drained_in_one_process_gets_no_call_from_the_other(machines: Machines) -> None:
+    """Issue 5, 2: `mai node drain`, `list`, `undrain`."""
+    found = {row["node"]: row for row in machines.mai("office.yaml", "node", "list", "--json").rows}
+    assert (found["ast1"]["state"], found["ast1"]["driven_by"][-8:]) == ("dials", "/run/box")
+    assert (found["ast2"]["state"], found["ast2"]["driven_by"]) == ("dials", None)
+    assert machines.mai("office.yaml", "node", "drain", "ast1").status == 0
+    machines.until(
+        "drained",
+        lambda: machines.status("box.yaml")["parts"]["dialer"]["reason"].startswith("ast1 is drained by "),
+    )
+    (row,) = [each for each in machines.status("box.yaml")["nodes"] if each["node"] == "ast1"]
+    assert (row["state"], row["calls"]) == ("drained", 0)
+    assert machines.mai("box.yaml", "node", "undrain", "ast1").out == "dials again\n"
+    machines.until(
+        "dialling", lambda: machines.status("box.yaml")["parts"]["dialer"]["reason"] == "no contact is due"
+    )
+
+
 def test_a_wrong_edit_is_an_alarm_of_each_process_and_ends_with_the_edit(machines: Machines) -> None:
     """Issue 3, 2: what runs stays; each process tells of itself, and clears only what is its own."""
     file = machines.office.folder / "campaigns/short.yaml"

@@ -229,8 +229,11 @@ async def test_a_gateway_and_registrar_that_end_in_the_middle_are_followed_by_th
     submits = Counter(line["number"] for line in smsc.record.lines if line["event"] == "submit")
     once = {number.removeprefix("+") for number in some_numbers(60)}
     assert max(submits[number] for number in once) == 1
-    assert 0 < states.pop("unknown", 0) <= 3 * 5  # what was written, and up to two windows that were marked
-    assert set(states) <= {"accepted", "delivered"}
+    assert set(states) <= {
+        "delivered",
+        "unknown",
+    }  # what arrived is proved by its receipt, to whoever is bound
+    assert states["unknown"] <= 3 * 5  # what was written, and up to two windows that were marked
     assert len(system.registered) == 4
     assert {row["reference"] for row in await _kept(url, tmp_path)} == {
         f"R-{key}" for key in system.registered
