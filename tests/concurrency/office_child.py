@@ -10,6 +10,7 @@ from ari_app import registrar
 from core.config import Config
 from runtime.clock import clock_of
 from runtime.logs import set_up
+from runtime.parts import Part, run_parts
 from runtime.worker import working
 from store.database import open_store
 from tests.smsc.world import TEN, app_in, config
@@ -29,13 +30,13 @@ async def main(url: str, folder: Path, process: str, smsc_port: int, package_sys
     async with open_store(url, folder) as store:
         app = app_in(store, configured(url, smsc_port, package_system), folder)
         app.clock, app.process = await clock_of(store, TEN), process
-        stopping = asyncio.Event()
-        async with working(app), asyncio.TaskGroup() as parts:
-            parts.create_task(smpp.gateway.run(app, stopping))
-            parts.create_task(registrar.run(app, stopping))
+        stopping, parts = asyncio.Event(), [Part("sms", smpp.gateway.run), Part("registrar", registrar.run)]
+        async with working(app):
+            running = asyncio.create_task(run_parts(app, parts, stopping))
             print("ready", flush=True)
             await asyncio.to_thread(sys.stdin.readline)
             stopping.set()
+            await running
 
 
 if __name__ == "__main__":
