@@ -35,7 +35,7 @@ async def recover(
     AriAway when a node falls silent meanwhile; what is not closed then is closed by the next try.
     """
     wanted = phone.nodes if only is None else only
-    others = {*phone.nodes, *app.installation.other_nodes}
+    others = {*(node.name for node in app.config.asterisk.nodes), *app.installation.other_nodes}
     left = {
         call.id: call
         for call in await app.store.read(lambda tx: _nobodys(tx, app))

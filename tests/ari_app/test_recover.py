@@ -4,9 +4,11 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from pydantic import SecretStr
 
 from ari_app.phone import LiveChannel
 from ari_app.recover import recover
+from core.config import Node
 from core.outcomes import Outcome
 from core.phone import Decision
 from store import calls, inbound
@@ -117,7 +119,19 @@ async def test_calls_of_a_node_that_config_names_no_more_are_closed_by_any(offic
     """Nobody else would, and their contacts would stay open for ever."""
     office.phone.nodes = ("new",)
     await left_behind(office, "up", None)
+    asterisk = office.app.config.asterisk.model_copy(
+        update={"nodes": (Node(name="new", password=SecretStr("x")),)}
+    )
+    config = office.app.config.model_copy(update={"asterisk": asterisk})
+    office.app.installation = replace(office.app.installation, config=config)
     assert await recover(office.app, office.as_phone, {"new"}) == 1
+
+
+async def test_calls_of_a_node_that_is_not_driven_yet_wait_for_who_drives_it(office: Office) -> None:
+    """It alone can ask its Asterisk; a call may be with an agent."""
+    office.phone.nodes = ("new",)
+    await left_behind(office, "up", None)
+    assert await recover(office.app, office.as_phone, {"new"}) == 0
 
 
 async def test_calls_of_a_node_that_another_process_works_with_are_left_to_it(office: Office) -> None:
