@@ -72,6 +72,7 @@ KEEP: Mapping[str, Keep] = {
     "workers": Keep("no person: the processes that are alive", "whose work is whose", None, until="they end"),
     "duties": Keep("no person", "what one process at a time may do", None, until="never"),
     "drains": Keep("no subscriber: who drains a node", "who may undo it", None, until="it is undone"),
+    "paces": Keep("no person: how fast trunks and programmes went", "no trunk gets more than it bears", None, until="never"),
     "pauses": Keep("no subscriber: who paused a programme", "who may lift it", None, until="it is lifted"),
     "alarms": Keep("no subscriber: numbers are masked", "what is wrong", None, until="never"),
 }  # fmt: skip
