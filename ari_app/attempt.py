@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 import flows
+from ari_app.ari import AriAway
 from ari_app.causes import trunk_answer
 from ari_app.dialling import CallReport
 from ari_app.ending import end_call
@@ -113,6 +114,7 @@ class Course:
             trunk=self.attempt.trunk,
             reason="; ".join(why for why in (*self.left, self.reason) if why) or None,
             holds_line=self.handed_over,
+            nothing_sent=self.report.nothing_sent and not self.left,
         )
 
 
@@ -161,15 +163,18 @@ async def _dial_and_talk(app: App, phone: Phone, claimed: Claimed, course: Cours
     ) as error:  # no line was given: nothing went out. Or it could not be given back: it is over
         if course.outcome is Outcome.FAILED and not course.rang:
             course.reason = f"{type(error).__name__}: {error}"
+            course.report.nothing_sent = isinstance(error, AriAway) and not error.sent
         logger.exception("line failed", call=course.attempt.id)
     report = course.report
-    if not course.rang and (said := trunk_answer(course.outcome, report.sip_code, report.cause)):
+    if not (course.rang or report.nothing_sent) and (
+        said := trunk_answer(course.outcome, report.sip_code, report.cause)
+    ):
         line.hear(course.attempt.trunk, *said)
 
 
 def _may_try_another(app: App, claimed: Claimed, course: Course) -> bool:
     """Failed before any 18x, there is still time to ring before the window ends (R8), and the call is still ours."""
-    if course.outcome is not Outcome.FAILED or course.rang:
+    if course.outcome is not Outcome.FAILED or course.rang or course.report.nothing_sent:
         return False
     ours = claimed.worker == app.worker.id and app.worker.sure()
     return ours and _in_time_to_ring(app, claimed.programme)

@@ -163,6 +163,7 @@ class AriCall:
     async def _create(self) -> None:
         """Create the channel in our application; it is dialled when StasisStart comes."""
         if self._ari.state != "connected":
+            self.report.nothing_sent = True
             self._end(Outcome.FAILED, self._ari.problem)
         what = self._dialling
         limit = what.ring + what.talk_limit
@@ -188,7 +189,7 @@ class AriCall:
             self._gone = True
             self._end(Outcome.FAILED, f"Asterisk did not place the call: {error}")
         except AriAway as error:
-            self._gone = not error.sent
+            self._gone = self.report.nothing_sent = not error.sent
             self._end(Outcome.UNKNOWN if error.sent else Outcome.FAILED, str(error))
 
     async def _ask(self, method: str, *path: str, params: dict[str, str]) -> None:

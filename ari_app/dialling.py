@@ -44,6 +44,7 @@ class CallReport:
     rang_at: datetime | None = None
     answered_at: datetime | None = None
     ended_at: datetime | None = None
+    nothing_sent: bool = False  #: Asterisk is away, and never heard of this call
 
     @property
     def text(self) -> str:

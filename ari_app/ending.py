@@ -2,16 +2,19 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from core.after_call import AfterCall, EndedCall, House, NewRegistration, after_call, refusal_confirmed
 from core.campaigns import Campaign
 from core.offering import every_package
 from core.outcomes import Outcome
 from runtime.app import App
-from store import calls, facts, numbers, triggers
+from store import calls, contacts, facts, numbers, triggers
 from store.calls import Ended, OpenCall
 from store.tx import Tx
+
+#: Until a contact whose call never reached an Asterisk is claimed again, from another node or when this one is back.
+_NODE_GONE = timedelta(seconds=5)
 
 
 def house_of(app: App, version: str | None) -> House:
@@ -32,11 +35,20 @@ def end_call(tx: Tx, *, app: App, ended: Ended, now: datetime) -> Outcome | None
         return None
     if call.decision is not None:
         ended = replace(ended, outcome=call.decision.outcome)
+    if ended.nothing_sent and _is_test(tx, call):
+        ended = replace(ended, nothing_sent=False)  # somebody waits for this call, and is told
     calls.finish(tx, ended, _what_follows(tx, app, call, ended, now), now=now)
     return ended.outcome
 
 
+def _is_test(tx: Tx, call: OpenCall) -> bool:
+    contact = contacts.one(tx, contact=call.contact) if call.contact else None
+    return contact is None or contact.test
+
+
 def _what_follows(tx: Tx, app: App, call: OpenCall, ended: Ended, now: datetime) -> AfterCall:
+    if ended.nothing_sent:  # its node went away between claim and call: as if it had not been claimed
+        return AfterCall(retry_at=now + _NODE_GONE)
     programme = app.programme_of(call.programme or "", call.version)
     refused_before = numbers.refused_by(tx, number=call.number) not in (None, call.id)
     if programme is None:

@@ -101,12 +101,13 @@ class Phone:
     async def line(self, attempt: Attempt, journal: Journal) -> AsyncIterator[AriCall]:
         """A call to dial. Always hangs up at the end (unless handed over) and always frees the line.
 
-        Raises ValueError for an attempt that cannot be dialled as written; nothing was sent then.
+        Raises ValueError for an attempt that cannot be dialled as written, AriAway when its node is gone; nothing
+        was sent then.
         """
         dialling = self._dialling(attempt)
         ari = self._clients.get(attempt.node)
         if ari is None:
-            raise ValueError(f"node {attempt.node} is not driven from here any more")
+            raise AriAway(f"node {attempt.node} is not driven from here any more", sent=False)
         self._busy[attempt.trunk] += 1
         handed_over = False
         try:

@@ -37,6 +37,7 @@ class Ended:
     node: str | None = None
     reason: str | None = None
     holds_line: bool = False  #: an agent has it: its channel is up until `free_line`
+    nothing_sent: bool = False  #: Asterisk never heard of it: the event has no fate yet
 
 
 @dataclass(frozen=True)
@@ -218,7 +219,7 @@ def finish(tx: Tx, ended: Ended, after: AfterCall, *, now: datetime) -> bool:
     tx.count(row.programme, "ended", ended.outcome.value)
     if row.contact is not None:
         _end_contact(tx, row, ended, after)
-    if row.trigger is not None:
+    if row.trigger is not None and not ended.nothing_sent:
         triggers.settle(tx, id=row.trigger, fate="called", programme=row.programme, call=row.id)
     if after.refuse:
         numbers.refuse(tx, number=row.number, at=now, via="key", ref=row.id)

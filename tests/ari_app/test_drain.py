@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from ari_app.ari import AriAway
 from runtime.failed import CommandFailed
 from runtime.requests import LIVE, REQUESTS
 from tests.ari_app.office import AN, BINH, CHI, Listener, Office
@@ -63,3 +64,30 @@ async def test_a_node_that_there_is_not_is_named(office: Office) -> None:
         await ask(office, "drain", node="ast9", by="An")
     with pytest.raises(CommandFailed, match="'ast9' is not a node"):
         await ask(office, "undrain", node="ast9")
+
+
+async def test_a_contact_whose_node_went_away_before_the_call_left_is_called_later(office: Office) -> None:
+    """Issue 5, 2: a node that goes away loses no call; nothing reached the network, so nothing can ring twice."""
+    await planned(office, AN)
+    (claimed,) = (await office.claim()).claimed
+    office.phone.refuses = AriAway("Asterisk ast1: connection refused", sent=False)
+    await office.make(claimed)
+    assert (await office.one("calls"))["outcome"] == "failed"
+    assert (await office.one("contacts"))["state"] == "due"
+    assert await office.trigger_fate("t0") == (None, None)
+    office.phone.refuses = None
+    assert (await office.call()).claimed == ()
+    office.clock.move(seconds=5)
+    await office.call()
+    assert [attempt.number for attempt in office.phone.dialled] == [AN]
+    assert await office.trigger_fate("t0") == ("called", None)
+
+
+async def test_a_test_call_that_could_not_leave_is_not_made_later(office: Office) -> None:
+    """`mai call` has told its person that it failed."""
+    await office.topup("test-1", AN, kind="test", only_programme="topup")
+    await office.plan()
+    (claimed,) = (await office.claim()).claimed
+    office.phone.refuses = AriAway("Asterisk ast1: connection refused", sent=False)
+    await office.make(claimed)
+    assert (await office.one("contacts"))["state"] == "done"
