@@ -90,6 +90,8 @@ async def enlist(app: "App", *, alone: bool) -> None:
 
     def write(tx: Tx) -> tuple[workers.Worker, ...]:
         settings.clear_alarm(tx, name=_alarm(process), now=now)
+        if alone:
+            settings.clear_alarm(tx, name=app.own("lease"), now=now)
         return workers.enlist(tx, id=id, process=process, alone=alone)
 
     gone = await app.store.write(write)

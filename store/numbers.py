@@ -34,6 +34,7 @@ def refuse(tx: Tx, *, number: str, at: datetime, via: str, ref: str | None, by: 
     calls that are up are ended by who makes them (`refused_while_called`), woken after the commit.
     True: it is the first refusal.
     """
+    _lock_due(tx, number)
     tx.insert_new(numbers, {"number": number})
     first = tx.execute(
         update(numbers)
@@ -51,6 +52,14 @@ def refuse(tx: Tx, *, number: str, at: datetime, via: str, ref: str | None, by: 
     _withdraw_contacts(tx, number, us(at))
     tx.wake("messages", "refusals")
     return first == 1
+
+
+def _lock_due(tx: Tx, number: str) -> None:
+    """A dialer and a gateway lock what is due before its number: in the same order nobody waits in a circle."""
+    if tx.on_postgres:
+        for table in (contacts, messages):
+            due = select(table.c.id).where(table.c.number == number, table.c.state == word("due"))
+            tx.execute(due.order_by(table.c.id).with_for_update())
 
 
 @dataclass(frozen=True)
