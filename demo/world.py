@@ -54,11 +54,11 @@ class World:
             check=False,
         )
 
-    def start(self) -> "subprocess.Popen[bytes]":
-        """Start the system in a session of its own; its log goes to a file."""
+    def start(self, *words: str) -> "subprocess.Popen[bytes]":
+        """Start the system (`mai run` and these words) in a session of its own; its log goes to a file."""
         with (self.folder / "mai.log").open("ab") as log:
             return subprocess.Popen(
-                [str(MAI), "run", "--config", str(self.config)],
+                [str(MAI), "run", *words, "--config", str(self.config)],
                 env=self.environment,
                 cwd=ROOT,
                 stdin=subprocess.DEVNULL,

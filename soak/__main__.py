@@ -18,17 +18,18 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.dialer import installation, numbers, until_up
-from demo.world import ROOT, stop_system, write_lists
+from bench.dialer import installation, numbers
+from demo.world import ROOT, write_lists
 from simulator.sipp import SippCallee
+from soak.controllers import started
 from soak.faults import FAULTS, ON_POSTGRESQL, Site
 from soak.ledger import Ledger
 from soak.load import Load
 from soak.watch import Watch
 from tests.store.server import Server, new_database, programs, served
 
-#: What is under way at the end of the load has so long to end, in seconds.
-_DRAIN_S = 240.0
+#: When nothing has ended for so long after the end of the load, what is left is stuck, in seconds.
+_STUCK_S = 120.0
 _LOOK_S = 10.0
 
 
@@ -79,21 +80,20 @@ async def _site(
             done = await asyncio.to_thread(there.mai, "import", kind, str(wanted.folder / f"{kind}.csv"))
             if done.returncode:
                 raise SystemExit(done.stdout + done.stderr)
-        site = Site(there, server, there.start())
+        controllers = await started(there, two=server is not None)
         try:
-            await until_up(there)
-            yield site, Ledger(url)
+            yield Site(there, server, controllers, random.Random(wanted.seed)), Ledger(url)
         finally:
-            await stop_system(there, site.controller)
+            for controller in controllers:
+                await controller.stop()
 
 
 async def _break(wanted: Wanted, site: Site, watch: Watch) -> None:
     """One fault after another, each kind in every round, in a seeded order; until cancelled."""
-    chance = random.Random(wanted.seed)
     kinds = FAULTS | (ON_POSTGRESQL if site.database else {})
     while True:
-        for name in chance.sample(sorted(kinds), len(kinds)):
-            await asyncio.sleep(chance.uniform(*wanted.fault_s))
+        for name in site.chance.sample(sorted(kinds), len(kinds)):
+            await asyncio.sleep(site.chance.uniform(*wanted.fault_s))
             watch.broke(name)
             await kinds[name](site)
 
@@ -112,7 +112,8 @@ async def _soak(wanted: Wanted) -> bool:
         server = stack.enter_context(_database(wanted.store))
         callee = await stack.enter_async_context(SippCallee(wanted.folder / "sipp", ring_s=0.1))
         site, ledger = await stack.enter_async_context(_site(wanted, callee, server))
-        load = Load(site.there, numbers(wanted.calls), wanted.rate)
+        webs = [controller.there.web for controller in site.controllers]
+        load = Load(site.there.token, webs, numbers(wanted.calls), wanted.rate)
         watch = Watch(site.there, callee, ledger, load)
         looking = asyncio.create_task(_look(watch, site))
         breaking = asyncio.create_task(_break(wanted, site, watch))
@@ -120,9 +121,7 @@ async def _soak(wanted: Wanted) -> bool:
             await load.run()
             await _ended(breaking)
             print("the load is over: what is under way has its time to end", flush=True)
-            until = time.monotonic() + _DRAIN_S
-            while time.monotonic() < until and await ledger.open():  # noqa: ASYNC110
-                await asyncio.sleep(1)
+            await _drained(ledger)
         finally:
             await _ended(breaking)
             await _ended(looking)
@@ -130,6 +129,16 @@ async def _soak(wanted: Wanted) -> bool:
         (wanted.folder / "report.txt").write_text(report.text, encoding="utf-8")
         print(report.text)
         return report.held
+
+
+async def _drained(ledger: Ledger) -> None:
+    """Until nothing is under way, or nothing has ended any more for a while: what is left is stuck."""
+    left, since = await ledger.open(), time.monotonic()
+    while left and time.monotonic() - since < _STUCK_S:
+        await asyncio.sleep(1)
+        now = await ledger.open()
+        if now != left:
+            left, since = now, time.monotonic()
 
 
 async def _ended(task: "asyncio.Task[None]") -> None:

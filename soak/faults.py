@@ -6,13 +6,14 @@ outside, as systemd would.
 
 import asyncio
 import os
+import random
 import signal
-import subprocess
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from bench.dialer import of_folder
 from demo.world import World
+from soak.controllers import Controller
 from tests.store.server import Server
 
 #: How long each stays broken, in seconds.
@@ -21,46 +22,47 @@ _PACKAGES_FAIL_S = 10.0
 _FROZEN_S = 20.0
 _DATABASE_AWAY_S = 2.0
 _BIND_REFUSED = 0x0D
+_LOOK_S = 0.2
 
 
 @dataclass
 class Site:
-    """What can be broken."""
+    """What can be broken, and by which chance."""
 
     there: World
     database: Server | None
-    controller: "subprocess.Popen[bytes]"
-    restarts: int = 0
+    controllers: list[Controller]
+    chance: random.Random
     died: list[str] = field(default_factory=list)  #: controllers that ended without being killed
 
-    def asterisks(self) -> list[int]:
-        return list(of_folder(self.there.folder / "run", "asterisk"))
+    async def asterisk(self) -> int:
+        """One of those that run."""
+        while not (found := sorted(of_folder(self.there.folder / "run", "asterisk"))):  # noqa: ASYNC110
+            await asyncio.sleep(_LOOK_S)
+        return self.chance.choice(found)
 
     def look(self) -> None:
-        """A controller that ended by itself is a finding, and is started again."""
-        if self.controller.poll() is not None:
-            self.died.append(f"the controller ended by itself with {self.controller.returncode}")
-            self.controller = self.there.start()
+        """A controller that ended by itself is a finding."""
+        for place, controller in enumerate(self.controllers, start=1):
+            if (status := controller.fell()) is not None:
+                self.died.append(f"controller {place} ended by itself with {status}")
 
 
 async def controller_killed(site: Site) -> None:
-    site.controller.kill()
-    await asyncio.to_thread(site.controller.wait)
-    site.controller = site.there.start()
+    await site.chance.choice(site.controllers).killed()
 
 
 async def asterisk_killed(site: Site) -> None:
-    for pid in site.asterisks():
-        os.kill(pid, signal.SIGKILL)
+    os.kill(await site.asterisk(), signal.SIGKILL)
 
 
 async def asterisk_frozen(site: Site) -> None:
     """As a peer that takes bytes and says nothing: its websocket stalls."""
-    pids = site.asterisks()
-    for pid in pids:
-        os.kill(pid, signal.SIGSTOP)
-    await asyncio.sleep(_FROZEN_S)
-    for pid in pids:
+    pid = await site.asterisk()
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        await asyncio.sleep(_FROZEN_S)
+    finally:
         os.kill(pid, signal.SIGCONT)
 
 

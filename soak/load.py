@@ -4,10 +4,9 @@ import asyncio
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import cycle
 
 import aiohttp
-
-from demo.world import World
 
 #: The second top-up of a number comes so many numbers after the first.
 _REPEAT_AFTER = 100
@@ -20,7 +19,8 @@ _MOST_ASKING = 500
 class Load:
     """`run` until every number has been topped up."""
 
-    there: World
+    token: str
+    webs: list[str]  #: of the controllers, asked in turn
     numbers: list[str]
     per_second: float
     taken: dict[str, float] = field(default_factory=dict)
@@ -38,7 +38,7 @@ class Load:
     async def run(self) -> None:
         began, room = time.monotonic(), asyncio.Semaphore(_MOST_ASKING)
         session = aiohttp.ClientSession(
-            headers={"Authorization": f"Bearer {self.there.token}"},
+            headers={"Authorization": f"Bearer {self.token}"},
             timeout=aiohttp.ClientTimeout(total=5),
             connector=aiohttp.TCPConnector(limit=50),
         )
@@ -54,9 +54,9 @@ class Load:
 
     async def _until_taken(self, session: aiohttp.ClientSession, id_: str, number: str) -> None:
         body = {"id": id_, "number": number, "amount": 50_000}
-        while True:
+        for web in cycle(self.webs):
             try:
-                async with session.post(f"{self.there.web}/v1/topups", json=body) as answer:
+                async with session.post(f"{web}/v1/topups", json=body) as answer:
                     if answer.status in (200, 202):
                         self.taken[id_] = time.monotonic()
                         return

@@ -55,6 +55,11 @@ ARROWS = (
     _first("call rang", "calls", "rang_at"),
     _state("contacts", "contact", "dialing", "up"),
     _first("decision committed", "calls", "decision"),
+    Arrow(
+        "refusal committed",
+        "UPDATE OF decision ON calls",
+        "OLD.decision IS NULL AND NEW.decision LIKE '%refuse%'",
+    ),
     _state("contacts", "contact", "up", "done"),
     _state("contacts", "contact", "dialing", "done"),
     Arrow("registration written", "INSERT ON registrations", "NEW.state = 'due'"),

@@ -32,7 +32,7 @@ _NUMBERS = 6000
 #: Last three digits of the numbers, in turn (simulator/behaviours.py): few who ring for long, so that no point waits long.
 _TAILS = (
     *("031", "931", "111", "003", "731", "009", "002", "103"),
-    *("831", "005", "061", "031", "111", "103", "003", "041"),
+    *("831", "111", "061", "031", "111", "103", "003", "041"),
 )
 #: SMS to numbers that end so are refused by the SMSC; or accepted, and never reach their phone.
 _REFUSED_TAIL, _UNDELIVERED_TAIL, _INVALID_ADDRESS = "103", "003", 0x0B

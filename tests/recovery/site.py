@@ -6,7 +6,7 @@ import os
 import signal
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -155,28 +155,29 @@ async def site(
     *,
     store: str = "",
     alter: Callable[[], None] | None = None,
-    change: Callable[[dict[str, Any]], None] = lambda config: None,
+    asterisk_of_others: Callable[[World], AbstractAsyncContextManager[object]] | None = None,
 ) -> AsyncIterator[Site]:
     """A system that runs and would dial. `known`: the subscribers; `store`: its URL, a SQLite file if there is none;
-    `change`: what is different in its config.yaml."""
+    `asterisk_of_others`: runs beside it, and is not managed."""
     async with world(folder, ring_s=7, calls_per_second=50, channels=200) as there:
         quick_installation(there, there.folder, _SHORT)
         config = json.loads(there.config.read_text(encoding="utf-8"))
         if store:
             config["store"]["url"] = store
-        change(config)
+        config["asterisk"]["nodes"][0]["managed"] = asterisk_of_others is None
         there.config.write_text(json.dumps(config, ensure_ascii=False), encoding="utf-8")
         write_lists(folder, sorted(known), [], [])
         for kind in ("subscribers", "dnc"):
             done = await asyncio.to_thread(there.mai, "import", kind, str(folder / f"{kind}.csv"))
             assert done.returncode == 0, done.stdout + done.stderr
-        made = Site(there, Ledger(store or f"sqlite:///{folder}/mai.db"), Forked(there, alter))
-        try:
-            await until_up(there)
-            yield made
-        finally:
-            await asyncio.to_thread(there.mai, "stop")
+        async with asterisk_of_others(there) if asterisk_of_others else nullcontext():
+            made = Site(there, Ledger(store or f"sqlite:///{folder}/mai.db"), Forked(there, alter))
             try:
-                await asyncio.to_thread(made.process.wait, 60)
+                await until_up(there)
+                yield made
             finally:
-                made.process.kill()
+                await asyncio.to_thread(there.mai, "stop")
+                try:
+                    await asyncio.to_thread(made.process.wait, 60)
+                finally:
+                    made.process.kill()

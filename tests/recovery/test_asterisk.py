@@ -2,10 +2,17 @@
 
 import signal
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
+from core.config import Config
+from core.loading import parse_config
+from demo.world import World
+from runtime.asterisk import ManagedNode
+from runtime.asterisk_files import ROOT, installed
 from soak import invariants
 from tests.recovery.site import Site, numbers, site
 
@@ -83,3 +90,38 @@ async def test_controller_and_asterisk_killed_at_once(running: Site) -> None:
     await running.killed()
     running.start()
     await _goes_on(running, 3, up)
+
+
+def _of_others(there: World) -> ManagedNode:
+    """An Asterisk with the settings of config.yaml that somebody else starts and ends."""
+    config = parse_config(there.config.read_text(encoding="utf-8"), "config.yaml", there.environment)
+    assert isinstance(config, Config)
+    node = config.asterisk.nodes[0].model_copy(update={"managed": True})
+    return ManagedNode(config, node, there.folder / "others", installed(ROOT))
+
+
+@asynccontextmanager
+async def _beside(there: World) -> AsyncIterator[None]:
+    asterisk = _of_others(there)
+    await asterisk.start()
+    try:
+        yield
+    finally:
+        await asterisk.stop()
+
+
+async def test_an_asterisk_of_others_is_restarted(tmp_path: Path) -> None:
+    """Issue 5, recovery: not managed; nobody dials meanwhile, and what was cut off is closed when it is back."""
+    known = [*numbers(_LISTENS, 9), *numbers(_PRESSES, 9)]
+    async with site(tmp_path / "world", known, asterisk_of_others=_beside) as running:
+        up = await _calls_up(running, 0)
+        asterisk = _of_others(running.there)
+        await asterisk.stop()
+        assert "does not answer" in await running.alarm(_ALARM, open_=True)
+        waiting = numbers(_PRESSES, 6)[3:]
+        await running.top_up(waiting)
+        assert running.calls().keys() == set(up)
+        await asterisk.start()
+        await running.alarm(_ALARM, open_=False)
+        await running.until_called(waiting)
+        await _goes_on(running, 0, up)
