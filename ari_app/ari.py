@@ -33,6 +33,8 @@ _WANTED = (
 )  # fmt: skip
 _FIRST_WAIT_S = 0.05
 _LONGEST_WAIT_S = 1.0
+#: Pauses in which Asterisk comes to know the application of a websocket that it has answered.
+_KNOWN_IN_S = (0.02, 0.05, 0.1, 0.2, 0.4)
 _POOL = 16
 #: Less than Asterisk's own `session_keep_alive`, 15 s where nobody sets it.
 _IDLE_S = 10.0
@@ -87,6 +89,7 @@ class Ari:
         self._session: aiohttp.ClientSession | None = None  #: of the websocket
         self._rest: Rest | None = None
         self._task: asyncio.Task[None] | None = None
+        self._late = 0  #: connections that we asked for and gave up, and that Asterisk may still answer
 
     async def __aenter__(self) -> Self:
         self._session = aiohttp.ClientSession(
@@ -99,12 +102,9 @@ class Ari:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        assert self._task
         assert self._session
         assert self._rest
-        self._task.cancel()
-        with suppress(asyncio.CancelledError):
-            await self._task
+        await self._connect_no_more()
         await self._session.close()
         self._rest.close()
         await self._become("closed")
@@ -126,13 +126,20 @@ class Ari:
 
     async def let_go(self) -> None:
         """Hear no more and connect no more: this node is another controller's. Returns when no call listens."""
-        assert self._task
-        self._task.cancel()
-        await asyncio.wait([self._task])
+        await self._connect_no_more()
         if self.state != "replaced":
             await self._become("replaced")
             self._tell_all("Lost")
         await self._unheard.wait()
+
+    async def _connect_no_more(self) -> None:
+        """aiohttp takes a cancel that meets its own deadline for that deadline: told until it has ended."""
+        assert self._task
+        while not self._task.done():
+            self._task.cancel()
+            await asyncio.wait([self._task], timeout=1)
+        with suppress(asyncio.CancelledError):
+            await self._task
 
     async def ready(self, timeout_s: float) -> None:
         """Returns when events flow. Raises AriRefused when they never will, AriAway after `timeout_s`."""
@@ -218,20 +225,37 @@ class Ari:
                 await asyncio.sleep(_LONGEST_WAIT_S)
                 continue
             try:
-                if await self._connected_once(again=before):
+                if await self._connected_once(again=before) and not self._replaced_by_ourselves():
+                    await self._become("replaced")
+                    self._tell_all("Lost")
                     return
                 wait_s, before = _FIRST_WAIT_S, True
                 await self._become("away")
                 self._tell_all("Lost")
             except aiohttp.WSServerHandshakeError as error:
                 await self._become("refused" if error.status in (401, 403) else "away")
-            except (aiohttp.ClientError, TimeoutError, OSError):
+            except aiohttp.ClientConnectorError:  # nobody listens: what we asked before was never heard
+                self._late = 0
+                await self._become("away")
+            except TimeoutError:
+                self._late += 1
+                await self._become("away")
+            except (aiohttp.ClientError, OSError):
                 await self._become("away")
             await asyncio.sleep(wait_s)
             wait_s = min(wait_s * 2, _LONGEST_WAIT_S)
 
+    def _replaced_by_ourselves(self) -> bool:
+        """An Asterisk that stood still answers, in any order, also the connections that we had given up: each of those
+        takes the application from us once. We take it back; anybody else is another controller."""
+        if self._late == 0:
+            return False
+        self._late -= 1
+        self._log.warning("a connection that we had given up took our events: connecting again")
+        return True
+
     async def _connected_once(self, again: bool) -> bool:
-        """Take events until the websocket ends. True: another client took our application for good."""
+        """Take events until the websocket ends. True: another client took our application."""
         assert self._session
         async with self._session.ws_connect(
             f"{self._url}/events",
@@ -240,7 +264,8 @@ class Ari:
             max_msg_size=0,
             timeout=aiohttp.ClientWSTimeout(ws_close=1),
         ) as socket:
-            await self._want_few_events()
+            if not await self._want_few_events():
+                return False
             await self._become("connected")
             if again:
                 self._tell_all("Reconnected")
@@ -249,18 +274,39 @@ class Ari:
                     message.type is aiohttp.WSMsgType.TEXT
                     and self._take(message.data) == "ApplicationReplaced"
                 ):
-                    await self._become("replaced")
-                    self._tell_all("Lost")
                     return True
         return False
 
-    async def _want_few_events(self) -> None:
-        """Ask for the events that somebody takes; an Asterisk that does not know how sends all of them."""
+    async def _want_few_events(self) -> bool:
+        """Ask for the events that somebody takes; an Asterisk that does not know how sends all of them.
+
+        False: Asterisk does not know our application (its end of a connection that we gave up took it away), so that
+        no event will ever come and every call would end at once.
+        """
+        wanted = {"allowed": [{"type": kind} for kind in _WANTED]}
         try:
-            wanted = {"allowed": [{"type": kind} for kind in _WANTED]}
-            await self.request("PUT", "applications", self.app, "eventFilter", body=wanted)
+            for wait_s in _KNOWN_IN_S:
+                if await self._done("PUT", "eventFilter", body=wanted):
+                    return True
+                await asyncio.sleep(wait_s)
+            if not await self._done("GET"):
+                self._log.warning("Asterisk does not know our application: connecting again")
+                return False
+            why = "it cannot filter them"
         except (AriError, AriAway) as error:
-            self._log.warning("every kind of event will come", why=str(error))
+            why = str(error)
+        self._log.warning("every kind of event will come", why=why)
+        return True
+
+    async def _done(self, method: str, *path: str, body: object = None) -> bool:
+        """A request about our application; False: 404."""
+        try:
+            await self.request(method, "applications", self.app, *path, body=body)
+        except AriError as error:
+            if error.status != 404:
+                raise
+            return False
+        return True
 
     def _take(self, text: str) -> str:
         """Put one event where somebody listens; returns its type. What nobody listens to is dropped."""

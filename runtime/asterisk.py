@@ -227,8 +227,12 @@ class ManagedNode:
         return f"it says nothing; see {self.folder / 'log'}"
 
     def _calls(self) -> int:
-        """How many channels are up; 1 when it does not say, so that nothing is cut off in doubt."""
-        words = self._command("core show channels count").split()
+        """How many channels are up; 1 when it does not say, so that nothing is cut off in doubt; 0 when it stands still."""
+        try:
+            words = self._command("core show channels count").split()
+        except subprocess.TimeoutExpired:
+            self._log.error("Asterisk does not answer on its console: it is started again")
+            return 0
         return int(words[0]) if words and words[0].isdigit() else 1
 
     def _command(self, command: str) -> str:

@@ -22,6 +22,7 @@ class FakeAri:
         self.asked: list[tuple[str, str]] = []
         self.url = ""
         self.connections = 0
+        self.knocked = 0  #: websockets that were asked for
         self._open: set[asyncio.Transport] = set()
         self._heard = asyncio.Condition()
         self.answering = asyncio.Event()  #: cleared: requests are taken and not answered
@@ -30,6 +31,8 @@ class FakeAri:
         self._connected = asyncio.Condition()
 
     async def events(self, request: web.Request) -> web.StreamResponse:
+        self.knocked += 1
+        await self.answering.wait()
         socket = web.WebSocketResponse()
         await socket.prepare(request)
         async with self._connected:

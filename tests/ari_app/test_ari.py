@@ -121,6 +121,59 @@ async def test_a_part_of_a_path_cannot_become_another_path() -> None:
         assert fake.asked == [("GET", "/ari/channels/..%2Fasterisk%3Fx%3D1%23y%2Fz")]
 
 
+_REPLACED = {"type": "ApplicationReplaced", "application": "mai"}
+
+
+async def test_a_late_answer_to_our_own_connection_does_not_end_us() -> None:
+    """An Asterisk that stood still answers what we had given up; seen: SIGSTOP for 40 s, and we were replaced for good."""
+    async with fake_ari() as fake:
+        fake.answering.clear()
+        async with Ari(fake.url, "u", "p", deadline_s=0.2) as ari:
+            async with asyncio.timeout(PATIENCE_S):
+                while fake.knocked < 2:  # noqa: ASYNC110 - the first was given up, and will be answered all the same
+                    await asyncio.sleep(0.01)
+            fake.answering.set()
+            await ari.ready(PATIENCE_S)
+            with ari.listen("one") as one:
+                await fake.send(_REPLACED)
+                assert await until(one, "Reconnected") == ["Lost", "Reconnected"]
+
+
+async def test_another_controller_ends_us_for_good() -> None:
+    async with fake_ari() as fake, Ari(fake.url, "u", "p") as ari:
+        await ari.ready(PATIENCE_S)
+        with ari.listen("one") as one:
+            await fake.send(_REPLACED)
+            assert await until(one, "Lost") == ["Lost"]
+        async with asyncio.timeout(PATIENCE_S):
+            await ari.until("replaced")
+        assert fake.connections == 1
+
+
+async def test_the_events_wanted_are_asked_for_again_until_the_application_is_known() -> None:
+    """Asterisk answers the websocket before it knows its application: 404 at first (seen on a loaded machine)."""
+    unknown = [404, 404]
+
+    def answers(method: str, path: str, _: dict[str, str]) -> web.Response | None:
+        return web.json_response({"message": "no"}, status=unknown.pop()) if unknown else None
+
+    async with fake_ari(answers) as fake, Ari(fake.url, "u", "p") as ari:
+        await ari.ready(PATIENCE_S)
+        assert fake.asked == [("PUT", "/ari/applications/mai/eventFilter")] * 3
+
+
+async def test_a_connection_whose_application_is_not_known_is_made_again() -> None:
+    """The end of a connection that we gave up takes the application away (seen): no event would ever come."""
+
+    def answers(method: str, path: str, _: dict[str, str]) -> web.Response | None:
+        gone = fake.connections < 2 and path.startswith("/ari/applications/mai")
+        return web.json_response({"message": "Application not found"}, status=404) if gone else None
+
+    async with fake_ari(answers) as fake, Ari(fake.url, "u", "p") as ari:
+        await ari.ready(PATIENCE_S)
+        assert fake.connections == 2
+
+
 async def test_two_calls_cannot_listen_to_one_channel() -> None:
     async with fake_ari() as fake, Ari(fake.url, "u", "p") as ari:
         with ari.listen("one"), pytest.raises(ValueError, match="listened to already"), ari.listen("one"):

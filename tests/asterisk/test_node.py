@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -56,6 +57,18 @@ async def test_a_running_asterisk_is_adopted_renewed_and_stopped(tmp_path: Path)
         assert await third.stop()
         assert not await third.stop()
     assert managed(config, tmp_path).pid is None
+
+
+async def test_an_asterisk_that_stands_still_is_started_again(tmp_path: Path) -> None:
+    """Issue 5, recovery: the next controller finds it frozen, with other settings: it cannot say whether calls are up."""
+    config = make_config(trunk_port=5999, rtp="43000-43999")
+    async with running(config, tmp_path) as frozen:
+        pid = frozen.pid
+        assert pid
+        os.kill(pid, signal.SIGSTOP)
+        after = managed(changed(config, qualify_s=60), tmp_path)
+        assert await after.start() == "started"
+        assert after.pid not in (None, pid)
 
 
 async def test_changed_settings_do_not_cut_off_a_call(tmp_path: Path, prompts: Callable[[str], Path]) -> None:
