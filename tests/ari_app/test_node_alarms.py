@@ -31,6 +31,9 @@ class Door:
             pass
         return socket
 
+    async def known(self, _: web.Request) -> web.StreamResponse:
+        return web.Response(status=204)
+
     async def replace(self) -> None:
         for socket in self._sockets:
             await socket.send_str('{"type": "ApplicationReplaced", "application": "mai"}')
@@ -41,6 +44,7 @@ async def door() -> AsyncIterator[Door]:
     one = Door()
     app = web.Application()
     app.router.add_get("/ari/events", one.events)
+    app.router.add_route("*", "/ari/applications/{rest:.*}", one.known)
     async with served(app) as one.url:
         yield one
 
