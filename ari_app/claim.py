@@ -32,6 +32,7 @@ from store.tx import Tx
 #: Contacts looked at in one claim; more wait for the next turn of the loop.
 _MOST_AT_ONCE = 50
 NO_LINE = "every channel of every trunk is in use, or the calls per second are used up"
+OWN_LIMITS = "what is due waits for its programme's own calls per second or channels"
 #: For a contact whose trunks are busy while others are not: so long others go first.
 _LINE_AGAIN = timedelta(seconds=2)
 #: What an agent's phone shows of an offer, in characters.
@@ -91,7 +92,7 @@ def claim(tx: Tx, *, app: App, asks: Asks, now: datetime) -> Claims:
     for number in sorted({contact.number for each in waiting.values() for contact in each}):
         numbers.lock(tx, number=number)  # all, in their order: two controllers never wait for each other
     if not any(waiting.values()) and len(waiting) < len(programmes):
-        idle = "what is due waits for its programme's own calls per second or channels"
+        idle = OWN_LIMITS
     turn = Turn(tx, app, rooms, cycle(open_), now, asks.worker)
     shares = turn.serve(programmes, waiting, asks.shares)
     rooms.write(tx)

@@ -1,18 +1,20 @@
-"""May calls start as fast as the trunks bear? Each brings SMS: the dialer slows as the outbox fills (DESIGN §4).
+"""May calls start as fast as the trunks bear? Each brings SMS and registrations: the dialer slows as they lag (DESIGN §4).
 
 It starts none while what waits for the SMSCs would take ten minutes, has waited so long, or every SMSC is away so long:
-nothing waits past 22:00, and nobody is called whose SMS cannot follow.
+nothing waits past 22:00, and nobody is called whose SMS cannot follow. Nor while the package system lags five minutes
+behind, or has given as many answers running that were not clear as it is asked at once.
 """
 
 import time
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from core.registering import LATELY, registrations_fullness
 from core.sending import SOON, outbox_fullness, pace_left
 from core.windows import end_of_window
 from runtime.app import App
 from runtime.logs import log
-from store import outbox, settings
+from store import outbox, registrations, settings
 from store.outbox import Backlog
 from store.settings import Alarm
 from store.tx import PASSING, Tx
@@ -26,7 +28,7 @@ _SHARE = 0.05
 
 @dataclass
 class Coupling:
-    """What the outbox leaves of the calls per second: 1 all of it, 0 none, and why."""
+    """What outbox and package system leave of the calls per second: 1 all of it, 0 none, and why."""
 
     app: App
     slower: float = 1.0
@@ -34,19 +36,48 @@ class Coupling:
     _next: float = 0.0  #: monotonic
 
     async def look(self, now: float) -> float:
-        """Look at the outbox if it is time to; what it leaves of the pace. `now` in monotonic seconds."""
-        binds = [bind for bind in self.app.config.smsc if bind.bind != "receiver"]
-        if now < self._next or not binds:
+        """Look at both if it is time to; what they leave of the pace. `now` in monotonic seconds."""
+        if now < self._next:
             return self.slower
+        self._next = now + _EVERY_S
         try:
-            backlog, alarms, took = await self._read()
+            outbox_left, outbox_why, took = await self._outbox()
+            left, why = await self._registrations()
         except PASSING as error:
-            logger.error("the outbox cannot be looked at, trying again", error=str(error))
-            self._next = now + _EVERY_S
+            logger.error("outbox and registrations cannot be looked at, trying again", error=str(error))
             return self.slower
         self._next = now + max(_EVERY_S, took / _SHARE)
-        self._judge(backlog, alarms, sum(bind.per_second for bind in binds), self.app.now())
+        self.slower = min(outbox_left, left)
+        self.why = "; ".join(each for each in (outbox_why, why) if each)
         return self.slower
+
+    async def _outbox(self) -> tuple[float, str, float]:
+        """What the outbox leaves, why, and how many seconds it took to see."""
+        binds = [bind for bind in self.app.config.smsc if bind.bind != "receiver"]
+        if not binds:
+            return 1.0, "", 0.0
+        backlog, alarms, took = await self._read()
+        left, why = self._judge(backlog, alarms, sum(bind.per_second for bind in binds), self.app.now())
+        return left, why, took
+
+    async def _registrations(self) -> tuple[float, str]:
+        """What the package system leaves, and why."""
+        if (settings := self.app.config.registration) is None:
+            return 1.0, ""
+        now = self.app.now()
+        found = await self.app.store.read(lambda tx: registrations.backlog(tx, now=now, lately=LATELY))
+        waited = now - found.oldest_due_at if found.oldest_due_at else timedelta(0)
+        left = pace_left(registrations_fullness(found.waiting, waited, found.unclear, settings.concurrency))
+        if left >= 1:
+            return left, ""
+        said = (
+            [f"{found.waiting} registrations wait for the package system{_since(waited)}"]
+            if found.waiting
+            else []
+        )
+        if found.unclear:
+            said.append(f"the package system gave no clear answer to {found.unclear} ({found.reason})")
+        return left, f"{_pace(left)}: {', '.join(said)}"
 
     async def _read(self) -> tuple[Backlog, list[Alarm], float]:
         app, now = self.app, self.app.now()
@@ -61,7 +92,9 @@ class Coupling:
 
         return await app.store.read(read)
 
-    def _judge(self, backlog: Backlog, down: list[Alarm], per_second: float, now: datetime) -> None:
+    def _judge(
+        self, backlog: Backlog, down: list[Alarm], per_second: float, now: datetime
+    ) -> tuple[float, str]:
         senders = sum(bind.bind != "receiver" for bind in self.app.config.smsc)
         away = now - max(each.since for each in down) if len(down) == senders else timedelta(0)
         waited = now - backlog.oldest_due_at if backlog.oldest_due_at else timedelta(0)
@@ -70,16 +103,22 @@ class Coupling:
         fullness = outbox_fullness(
             backlog.parts, per_second, now, end or now + SOON, waited=max(waited, away)
         )
-        self.slower = pace_left(fullness)
-        self.why = self._words(backlog, waited, down) if self.slower < 1 else ""
+        left = pace_left(fullness)
+        return left, self._words(left, backlog, waited, down) if left < 1 else ""
 
-    def _words(self, backlog: Backlog, waited: timedelta, down: list[Alarm]) -> str:
-        pace = "no call starts" if self.slower <= 0 else f"calls start at {self.slower:.0%} of their pace"
-        seconds = int(waited.total_seconds())
-        since = f"the oldest for {seconds // 60} min" if seconds >= 60 else f"the oldest for {seconds} s"
+    def _words(self, left: float, backlog: Backlog, waited: timedelta, down: list[Alarm]) -> str:
         waits = (
-            f"{backlog.parts} parts of SMS wait for the SMSC, {since}"
+            f"{backlog.parts} parts of SMS wait for the SMSC{_since(waited)}"
             if backlog.parts
             else "no SMS can leave"
         )
-        return "; ".join([f"{pace}: {waits}", *(each.text for each in down)])
+        return "; ".join([f"{_pace(left)}: {waits}", *(each.text for each in down)])
+
+
+def _pace(left: float) -> str:
+    return "no call starts" if left <= 0 else f"calls start at {left:.0%} of their pace"
+
+
+def _since(waited: timedelta) -> str:
+    seconds = int(waited.total_seconds())
+    return f", the oldest for {seconds // 60} min" if seconds >= 60 else f", the oldest for {seconds} s"

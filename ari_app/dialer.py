@@ -14,7 +14,7 @@ from functools import partial
 
 from ari_app.ari import Ari, AriAway, AriError
 from ari_app.attempt import Claimed, make_call
-from ari_app.claim import NO_LINE, Asks, Claims, claim
+from ari_app.claim import NO_LINE, OWN_LIMITS, Asks, Claims, claim
 from ari_app.coupling import Coupling
 from ari_app.driving import Driving
 from ari_app.lines import Line, Lines
@@ -36,6 +36,8 @@ STOP_S = 60.0
 _ASTERISK_CHECK_S = 0.2
 #: A wait that something else ends sooner; a safety net, no more.
 _IDLE_S = 1.0
+#: The rate allows the next call so soon that nothing else is waited for.
+_SOON_S = 0.2
 
 
 @dataclass
@@ -51,7 +53,6 @@ class Dialer:
     calls: set[asyncio.Task[None]] = field(default_factory=set)
     recovered: set[str] = field(default_factory=set)  #: nodes where nothing is left that is not ours
     reason: str = "starting"  #: why nothing is dialled, for `mai status`
-    _freed: asyncio.Event = field(default_factory=asyncio.Event)
     _shares: Shares = EVEN
     _begun: int = 0
     _worker: str = ""  #: under which the nodes were recovered
@@ -64,11 +65,12 @@ class Dialer:
 
     async def dial(self, stopping: asyncio.Event) -> None:
         """Claim and dial until told to stop."""
+        freed = self.app.store.watch("lines")
         work = self.app.store.watch("contacts", "pauses")
+        work_or_line = self.app.store.watch("contacts", "pauses", "lines")
         while not stopping.is_set():
             nodes = await self._nodes()
             self.lines.slower = await self.coupling.look(time.monotonic())
-            self._freed.clear()
             if not nodes:
                 await stopped_within(stopping, _ASTERISK_CHECK_S)
             elif self.lines.slower <= 0:
@@ -77,9 +79,17 @@ class Dialer:
             elif (found := await self._claim(nodes)) is None:
                 await stopped_within(stopping, _IDLE_S)
             elif found.line_s > 0:
-                await self._line_freed(min(found.line_s, _IDLE_S))
+                await self._line(found.line_s, freed, stopping)
             elif not found.looked_at:
-                await self._work_or_line(work, min(found.again_s, _IDLE_S))
+                limited = found.idle == OWN_LIMITS  # a programme waits for a line of its own
+                await (work_or_line if limited else work).wait(min(found.again_s, _IDLE_S))
+
+    async def _line(self, seconds: float, freed: Watch, stopping: asyncio.Event) -> None:
+        """Until a line may be free, of whichever controller; a call that ends does not make the rate faster."""
+        if seconds < _SOON_S:
+            await stopped_within(stopping, seconds)
+        else:
+            await freed.wait(min(seconds, _IDLE_S))
 
     async def _claim(self, nodes: Sequence[str]) -> Claims | None:
         """Claim what is due and begin its calls; None: the store takes no writes."""
@@ -138,23 +148,6 @@ class Dialer:
         """The calls that this process makes."""
         return frozenset(task.get_name() for task in self.calls)
 
-    async def _work_or_line(self, work: Watch, seconds: float) -> None:
-        """A line that is freed may be the one that a programme of so many channels waits for."""
-        freed = asyncio.ensure_future(self._freed.wait())
-        written = asyncio.ensure_future(work.wait(max(seconds, 0.001)))
-        try:
-            await asyncio.wait({freed, written}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            freed.cancel()
-            written.cancel()
-
-    async def _line_freed(self, seconds: float) -> None:
-        try:  # wait_for of Python 3.11 hides a cancellation that comes with the event
-            async with asyncio.timeout(max(seconds, 0.001)):
-                await self._freed.wait()
-        except TimeoutError:
-            return
-
     def _begin(self, claimed: Claimed) -> None:
         self._begun += 1
         call = make_call(self.app, self.phone, claimed, Line(self.lines, self.app.store, self._worker))
@@ -163,7 +156,6 @@ class Dialer:
 
         def over(task: asyncio.Task[None]) -> None:
             self.calls.discard(task)
-            self._freed.set()
             if not task.cancelled() and (error := task.exception()):
                 logger.error(
                     "the end of a call could not be recorded", call=task.get_name(), error=repr(error)

@@ -24,9 +24,10 @@ from core.congestion import (
 )
 from core.congestion import heard as judged
 from core.facts import Programme
-from core.pacing import Pace, Started, begin, begin_anew, may_start, seconds_until_next, started
+from core.pacing import Pace, Started, begin_anew, may_start, seconds_until_next, started, trunk_pace
 from core.routing import by_cost
 from store import paces, settings
+from store.paces import congestion_of, of_programme, of_trunk, started_of
 from store.tx import Tx
 
 #: Another controller has the trunks now: it needs them for some milliseconds.
@@ -184,16 +185,6 @@ def rests_in_words(trunk: str, congestion: Congestion) -> str:
     )
 
 
-def of_trunk(name: str) -> str:
-    """The name of a trunk's row."""
-    return f"trunk:{name}"
-
-
-def of_programme(name: str) -> str:
-    """The name of a programme's row."""
-    return f"programme:{name}"
-
-
 def open_rooms(tx: Tx, ways: Ways, programmes: Sequence[Programme] = ()) -> Rooms:
     """Take the rows of these trunks, and of those of the programmes that have limits, until the transaction ends."""
     trunks = ways.trunks
@@ -222,11 +213,6 @@ def open_rooms(tx: Tx, ways: Ways, programmes: Sequence[Programme] = ()) -> Room
     )
 
 
-def trunk_pace(trunk: Trunk) -> Pace:
-    """What config.yaml says a trunk bears."""
-    return Pace(trunk.calls_per_second, trunk.max_channels, slow_start_s=trunk.slow_start_s)
-
-
 def pace_of(campaign: Campaign) -> Pace | None:
     """A programme's own limits; None: it has none."""
     if campaign.calls_per_second is None and campaign.max_channels is None:
@@ -236,16 +222,3 @@ def pace_of(campaign: Campaign) -> Pace | None:
 
 def _way(pace: Pace, stored: Mapping[str, Any], up: int, now: float) -> Way:
     return Way(pace, started_of(stored, now), up, congestion_of(stored), stored)
-
-
-def started_of(stored: Mapping[str, Any], now: float) -> Started:
-    """What a row tells about what was started; {}: nothing was yet."""
-    if "at" not in stored:
-        return begin(now)
-    recent = tuple((at, count) for at, count in stored["recent"])
-    return Started(stored["since"], stored["at"], stored["credit"], recent)
-
-
-def congestion_of(stored: Mapping[str, Any]) -> Congestion:
-    """What a row tells about a trunk's answers."""
-    return Congestion(**stored["congestion"]) if "congestion" in stored else WELL

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from core.calendar import closed
+from core.campaigns import Campaign
 from core.config import Trunk
 from core.facts import Law, Programme
 from core.outcomes import Outcome
@@ -37,9 +38,12 @@ class Assumed:
         return self.ring_s + self.answered * self.talk_s
 
 
-def rate_of(trunks: Sequence[Trunk], assumed: Assumed) -> float:
-    """Calls per second that the trunks can begin."""
-    return sum(min(trunk.calls_per_second, trunk.max_channels / assumed.busy_s) for trunk in trunks)
+def rate_of(trunks: Sequence[Trunk], assumed: Assumed, campaign: Campaign) -> float:
+    """Calls per second that the trunks can begin, within the programme's own limits."""
+    of_trunks = sum(min(trunk.calls_per_second, trunk.max_channels / assumed.busy_s) for trunk in trunks)
+    most = campaign.calls_per_second or of_trunks
+    channels = campaign.max_channels
+    return min(of_trunks, most, of_trunks if channels is None else channels / assumed.busy_s)
 
 
 def calls_each(programme: Programme, shares: Mapping[str, float]) -> float:

@@ -8,6 +8,8 @@ seconds of one clock, handed in: the database's, where several controllers share
 import math
 from dataclasses import dataclass, replace
 
+from core.config import Trunk
+
 #: Fractions of seconds are added up: a start due at exactly this moment is due.
 _ROUNDING = 1e-9
 #: A clock that is behind by more than this many seconds was set back; it is believed, and what is counted moves along.
@@ -32,6 +34,11 @@ class Started:
     at: float  #: of the last start
     credit: float = 1.0  #: calls that the bucket holds
     recent: tuple[tuple[float, int], ...] = ()  #: starts within the last second: when, how many
+
+
+def trunk_pace(trunk: Trunk) -> Pace:
+    """What config.yaml says a trunk bears."""
+    return Pace(trunk.calls_per_second, trunk.max_channels, slow_start_s=trunk.slow_start_s)
 
 
 def begin(now: float) -> Started:

@@ -39,6 +39,7 @@ _NAMES: dict[Any, str] = {
 }
 #: A pattern of the models, by a part of it that no other has -> what would be right.
 _PATTERNS = (
+    ("^0[0-9]{0,9}$", 'write how the national number begins, in quotes, like "090"; "0" is every number'),
     ("[0-9]{1,5}$", 'write host and port, like "127.0.0.1:5060"'),
     ("[a-z0-9][a-z0-9_-]", "write small letters, digits, - and _, at most 40"),
     ("[A-Za-z0-9 ._-]", "write digits, or a brandname of at most 11 Latin letters, digits, - _ . and spaces"),

@@ -136,6 +136,7 @@ async def _status_of_store(config: Path) -> dict[str, Any]:
     """The same keys as of a running system; null where nothing is stored yet."""
     from runtime.loading import load, open_app
     from runtime.requests import nodes_of
+    from runtime.trunks import trunks
     from runtime.why import why_idle
     from store import reports
     from store.errors import NoStore
@@ -147,11 +148,12 @@ async def _status_of_store(config: Path) -> dict[str, Any]:
             now = app.now()
             stored = await app.store.read(lambda tx: reports.status(tx, now=now))
             stored["nodes"] = await nodes_of(app)
+            stored["trunks"] = await app.store.read(lambda tx: trunks(tx, app.config))
         why = why_idle(stored, None, installation, now)
         return found | {"now": now.isoformat(), **stored, "held_back": installation.held_back, "why": why}
     except NoStore:
         names = ("now", "calls", "triggers_new", "contacts", "registrations", "messages", "sending", "asked")
-        nothing = dict.fromkeys((*names, "unknown", "paused", "alarms", "lists", "nodes"))
+        nothing = dict.fromkeys((*names, "unknown", "paused", "alarms", "lists", "nodes", "trunks"))
         why = ["nothing runs here: start it with `mai run`", "nothing is stored yet"]
         return found | nothing | {"held_back": installation.held_back, "why": why}
 

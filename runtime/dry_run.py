@@ -79,7 +79,7 @@ def _effort(
 ) -> dict[str, Any]:
     """Calls, days and channels at the trunks' rate inside the windows."""
     trunks = installation.config.trunks
-    rate = rate_of(trunks, assumed)
+    rate = rate_of(trunks, assumed, programme.campaign)
     calls = ceil(reached * calls_each(programme, shares_of({}, assumed)) - 1e-6)
     end, days, most = finished(programme, installation.law.at(moment), moment, calls / rate)
     return {

@@ -90,7 +90,7 @@ def _forecast(
     first = sums.waiting.get(1, 0)
     later = sum(sums.waiting.values()) - first
     calls = ceil((untaken * reached + first) * each + later - 1e-6)
-    per_second = rate or rate_of(installation.config.trunks, assumed)
+    per_second = rate or rate_of(installation.config.trunks, assumed, programme.campaign)
     law = installation.law.at(now)
     moment = first_moment(programme, law, now.astimezone(VIETNAM))
     end, days, _ = finished(programme, law, moment, calls / per_second)

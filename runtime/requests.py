@@ -19,6 +19,7 @@ from runtime.failed import CommandFailed
 from runtime.forgetting import forget_number
 from runtime.revealing import revealed
 from runtime.topups import BadTopup, take_event, take_topup
+from runtime.trunks import trunks
 from runtime.why import why_idle
 from store import journal, lists, logs, messages, nodes, numbers, reports, settings, triggers
 from store.lists import Built
@@ -200,7 +201,7 @@ async def says(app: App) -> Any:
 async def status(app: App) -> Any:
     """What is up, what waits, and why nothing is dialled when nothing is."""
     now = app.now()
-    found = await app.store.read(lambda tx: reports.status(tx, now=now))
+    found = await app.store.read(lambda tx: reports.status(tx, now=now) | {"trunks": trunks(tx, app.config)})
     held_back, parts = app.installation.held_back, await says(app)
     stored = {"now": now.isoformat(), **found, "held_back": held_back}
     return {

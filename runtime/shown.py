@@ -142,12 +142,22 @@ def status(found: Mapping[str, Any]) -> None:
         _queues(found)
     if len(nodes := found["nodes"] or ()) > 1 or any(node["state"] != "dials" for node in nodes):
         as_table("nodes", nodes)
+    _trunks(found["trunks"] or ())
     for alarm in found["alarms"] or ():
         print(f"alarm {alarm['name']} since {_shown('since', alarm['since'])}: {mask_numbers(alarm['text'])}")
     for name, why in found["held_back"].items():
         print(f"{name} does not start: {why}")
     for reason in found["why"]:
         print(f"why: {reason}")
+
+
+def _trunks(rows: Sequence[Mapping[str, Any]]) -> None:
+    """Columns that say something of some trunk."""
+    as_table(
+        "trunks",
+        rows,
+        [name for name in rows[0] if any(row[name] is not None for row in rows)] if rows else None,
+    )
 
 
 def _queues(found: Mapping[str, Any]) -> None:

@@ -144,6 +144,7 @@ def move(tx: Tx, *, call_id: str, trunk: str) -> bool:
 
 def free_line(tx: Tx, *, call_id: str) -> None:
     """The channel of a call that an agent took over is gone."""
+    tx.wake("lines")
     tx.execute(_FREED, {"call_id": call_id})
 
 
@@ -216,6 +217,7 @@ def finish(tx: Tx, ended: Ended, after: AfterCall, *, now: datetime) -> bool:
     if row.decision is not None and (decided := Decision(**row.decision).outcome) is not ended.outcome:
         raise ValueError(f"call {row.id} was decided as {decided}: it cannot end as {ended.outcome}")
     _end_call(tx, row, ended)
+    tx.wake("lines")
     tx.count(row.programme, "ended", ended.outcome.value)
     if row.contact is not None:
         _end_contact(tx, row, ended, after)

@@ -12,6 +12,8 @@ from typing import Any
 from sqlalchemy import bindparam, func, select, text, update
 from sqlalchemy.exc import DBAPIError
 
+from core.congestion import WELL, Congestion
+from core.pacing import Started, begin
 from store.prepared import Prepared, among
 from store.schema import calls, paces
 from store.tx import Tx
@@ -83,3 +85,26 @@ def now_s(tx: Tx) -> float:
     Not the decision clock: pacing is about real seconds. To be asked after `take`, which may have waited.
     """
     return float(tx.execute(_CLOCK).scalar_one()) if tx.on_postgres else time.time()
+
+
+def of_trunk(name: str) -> str:
+    """The name of a trunk's row."""
+    return f"trunk:{name}"
+
+
+def of_programme(name: str) -> str:
+    """The name of a programme's row."""
+    return f"programme:{name}"
+
+
+def started_of(stored: Mapping[str, Any], now: float) -> Started:
+    """What a row tells about what was started; {}: nothing was yet."""
+    if "at" not in stored:
+        return begin(now)
+    recent = tuple((at, count) for at, count in stored["recent"])
+    return Started(stored["since"], stored["at"], stored["credit"], recent)
+
+
+def congestion_of(stored: Mapping[str, Any]) -> Congestion:
+    """What a row tells about a trunk's answers."""
+    return Congestion(**stored["congestion"]) if "congestion" in stored else WELL

@@ -4,10 +4,11 @@ due -> asked -> registered | refused | failed | unknown.
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from itertools import takewhile
 from typing import Any, Literal
 
-from sqlalchemy import Row, bindparam, or_, select, update
+from sqlalchemy import Row, bindparam, func, or_, select, update
 
 from core.after_call import NewMessage, NewRegistration
 from store import messages, workers
@@ -199,6 +200,51 @@ def left_asked(tx: Tx, *, by: str | None = None) -> tuple[Registration, ...]:
     left = gone if by is None else or_(gone, registrations.c.worker == by)
     chosen = _SELECTED.where(registrations.c.state == word("asked"), left).order_by(registrations.c.asked_at)
     return tuple(_registration(row) for row in tx.take(chosen, {}, of=registrations))
+
+
+@dataclass(frozen=True)
+class Backlog:
+    """How the package system keeps up."""
+
+    waiting: int  #: due now, and not asked
+    oldest_due_at: datetime | None  #: of those
+    unclear: (
+        int  #: asked without a clear answer, and none was clear since: to be asked again, or given up lately
+    )
+    reason: str  #: the last unclear answer; empty: there is none
+
+
+_WAITING = Prepared(
+    select(
+        func.count().filter(registrations.c.due_at <= bindparam("now")).label("waiting"),
+        func.min(registrations.c.due_at).label("oldest"),
+        func.count().filter(registrations.c.tries > 0).label("again"),
+    ).where(registrations.c.state == word("due"))
+)
+_REASON = Prepared(
+    select(registrations.c.reason)
+    .where(registrations.c.state == word("due"), registrations.c.tries > 0)
+    .order_by(registrations.c.asked_at.desc())
+    .limit(1)
+)
+#: Answers looked at: more than any process asks at once.
+_LATEST = 200
+_ENDED = Prepared(
+    select(registrations.c.state, registrations.c.reason)
+    .where(registrations.c.ended_at >= bindparam("since"))
+    .order_by(registrations.c.ended_at.desc())
+    .limit(_LATEST)
+)
+
+
+def backlog(tx: Tx, *, now: datetime, lately: timedelta) -> Backlog:
+    """What waits for the package system, and what it has not answered clearly; what ended `lately` counts."""
+    row = tx.execute(_WAITING, {"now": us(now)}).one()
+    ended = tx.execute(_ENDED, {"since": us(now - lately)}).all()
+    given_up = list(takewhile(lambda each: each.state == "unknown", ended))
+    reasons = [row.reason for row in (*tx.execute(_REASON, {}), *given_up) if row.reason]
+    waits = moment(row.oldest) if row.waiting else None
+    return Backlog(row.waiting, waits, row.again + len(given_up), reasons[0] if reasons else "")
 
 
 def next_due_at(tx: Tx) -> datetime | None:

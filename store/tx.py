@@ -14,7 +14,7 @@ from store.errors import CommitFailed
 from store.prepared import Prepared, Rows
 
 #: What a program can wait for; a writer says `tx.wake("messages")` and the sleepers look after the commit.
-Kind = Literal["triggers", "contacts", "registrations", "messages", "lists", "pauses", "refusals"]
+Kind = Literal["triggers", "contacts", "registrations", "messages", "lists", "pauses", "refusals", "lines"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 #: What a transaction adds to a programme's sums (store/tallies.py): by programme, what and value.

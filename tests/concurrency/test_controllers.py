@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+import time
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -19,11 +20,13 @@ _PATIENCE_S = 120
 
 
 @asynccontextmanager
-async def controller(url: str, folder: Path, node: str) -> AsyncIterator[asyncio.subprocess.Process]:
+async def controller(
+    url: str, folder: Path, node: str, *shared: str
+) -> AsyncIterator[asyncio.subprocess.Process]:
     """A process of its own that waits at the start; told to stop at the end."""
     command = (sys.executable, "-m", "tests.concurrency.controller_child")
     child = await asyncio.create_subprocess_exec(
-        *command, url, str(folder), node, str(folder / node),
+        *command, url, str(folder), node, str(folder / node), *shared,
         cwd=_ROOT, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
     )  # fmt: skip
     assert child.stdin is not None
@@ -94,3 +97,34 @@ async def test_an_event_that_another_planner_has_is_passed_over(postgres: str, t
             assert len(await store.write(lambda tx: triggers.new(tx, limit=9))) == 1
         finally:
             await other.close()
+
+
+async def test_two_controllers_share_the_pace_and_the_channels_of_one_trunk(
+    postgres: str, tmp_path: Path
+) -> None:
+    """Issue 5, 2: by the phones' own record the starts never run ahead of the rate, nor the calls of the channels."""
+    url, numbers, rate, channels = await new_database(postgres), some_numbers(60), 20.0, 4
+    async with open_store(url, tmp_path) as store:
+        await opened(store, numbers)
+        await top_up(store, numbers, "a", "x")
+        async with (
+            controller(url, tmp_path, NODES[0], str(rate), str(channels)) as first,
+            controller(url, tmp_path, NODES[1], str(rate), str(channels)) as second,
+            asyncio.timeout(_PATIENCE_S),
+        ):
+            began = time.time()
+            go(first, second)
+            watch = store.watch("triggers", "contacts")
+            while any(row["fate"] is None for row in await rows(store, "triggers")):
+                await watch.wait(0.2)
+    records = [(tmp_path / node).read_text().split("\n")[:-1] for node in NODES]
+    assert all(records), "both took part"
+    written = [line.split() for record in records for line in record]
+    starts = sorted(float(at) for what, _, at in written if what != "ends")
+    assert Counter(what for what, _, _ in written if what != "ends") == dict.fromkeys(numbers, 1)
+    for count, at in enumerate(starts, 1):  # a slow machine only makes them later
+        assert count <= rate * 0.2 + rate * (at - began) + 1
+    up = 0
+    for _, step in sorted((float(at), -1 if what == "ends" else 1) for what, _, at in written):
+        up += step
+        assert up <= channels
