@@ -7,8 +7,8 @@ by the running system: a top-up by HTTP, the rules, the call, the key, registrat
 import argparse
 import asyncio
 import json
+import math
 import os
-import resource
 import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -18,6 +18,7 @@ from pathlib import Path
 
 import aiohttp
 
+from bench._results import machine, write_section
 from demo.judge import percentile
 from demo.world import ROOT, World, stop_system, world, write_lists
 from simulator import bare_asterisk
@@ -28,7 +29,10 @@ from simulator.sipp import SippCallee
 from simulator.sounds import make_sounds
 
 _TICKS = os.sysconf("SC_CLK_TCK")
-#: What may still come after the last top-up, in seconds.
+_GREETING_S = 2.5
+#: When the callee presses its key, in seconds after the answer: until then a prompt is played.
+SHORT_S = 1.0
+#: What may still come after the last call, in seconds.
 _AFTER_S = 20.0
 
 
@@ -52,20 +56,20 @@ def numbers(count: int) -> list[str]:
 
 _EXTENSIONS = """\
 [menu]
-exten => s,1,Read(KEY,{sounds}/greeting,1,,1,4)
+exten => s,1,Read(KEY,{prompt},1,,1,4)
  same => n,UserEvent(Test,What: key,Key: ${{KEY}})
  same => n,Hangup(16)
 [nowhere]
 """
 
 
-async def dialplan(folder: Path, callee: SippCallee, rate: float, seconds: float) -> Run:
-    """The same calls by AMI Originate into a dialplan."""
+async def dialplan(folder: Path, callee: SippCallee, rate: float, seconds: float, prompt_s: float) -> Run:
+    """The same calls by AMI Originate into a dialplan that speaks until the key comes."""
     import socket
 
     make_sounds(folder / "sounds")
     port = free_port(socket.SOCK_DGRAM)
-    extensions = _EXTENSIONS.format(sounds=(folder / "sounds").resolve())
+    extensions = _EXTENSIONS.format(prompt=_spoken((folder / "sounds").resolve(), prompt_s))
     files = bare_asterisk.files(port, callee.address, (40000, 49999), extensions)
     pressed = 0
 
@@ -93,7 +97,7 @@ async def dialplan(folder: Path, callee: SippCallee, rate: float, seconds: float
                     CallerID="<8989>",
                 )
                 group.create_task(asked)
-        until = time.monotonic() + _AFTER_S
+        until = time.monotonic() + _AFTER_S + prompt_s
         while pressed < count and time.monotonic() < until:  # noqa: ASYNC110 - the end of a bench
             await asyncio.sleep(0.1)
         spent, own = cpu_s(pid) - before, time.process_time() - own
@@ -131,11 +135,15 @@ def of_folder(folder: Path, program: str) -> Iterator[int]:
 
 
 _CAMPAIGN = ROOT / "tests" / "kill" / "short.yaml"
+#: Lasts more than a second.
+_MENU = "Mời Quý khách chọn."
 _LAST_WORDS = "            - say: Xin cảm ơn Quý khách đã chọn.\n"
 
 
 @asynccontextmanager
-async def installation(folder: Path, callee: SippCallee, rate: float) -> AsyncIterator[World]:
+async def installation(
+    folder: Path, callee: SippCallee, rate: float, prompt_s: float = SHORT_S
+) -> AsyncIterator[World]:
     """The demo's world, with one trunk that leads to the callees and one short programme."""
     async with world(folder, ring_s=20, calls_per_second=rate * 2, channels=2000) as there:
         found = json.loads(there.config.read_text(encoding="utf-8"))
@@ -146,15 +154,22 @@ async def installation(folder: Path, callee: SippCallee, rate: float) -> AsyncIt
         programme = _CAMPAIGN.read_text(encoding="utf-8").replace(
             _LAST_WORDS, ""
         )  # as the dialplan: key, end
+        if prompt_s > SHORT_S:
+            programme = programme.replace(_MENU, " ".join([_MENU] * math.ceil(prompt_s + 1)))
         (folder / "campaigns" / "short.yaml").write_text(programme, encoding="utf-8")
         there.config.write_text(json.dumps(found, ensure_ascii=False, indent=2), encoding="utf-8")
         yield there
 
 
-async def system(folder: Path, callee: SippCallee, rate: float, seconds: float) -> Run:
+def _spoken(sounds: Path, prompt_s: float) -> str:
+    """The greeting as often as it takes."""
+    return "&".join([str(sounds / "greeting")] * math.ceil((prompt_s + 1) / _GREETING_S))
+
+
+async def system(folder: Path, callee: SippCallee, rate: float, seconds: float, prompt_s: float) -> Run:
     """The running system: a top-up for each call."""
     wanted = numbers(int(rate * seconds))
-    async with installation(folder, callee, rate) as there:
+    async with installation(folder, callee, rate, prompt_s) as there:
         write_lists(folder, wanted, [], [])
         for kind, file in (("subscribers", "subscribers.csv"), ("dnc", "dnc.csv")):
             done = await asyncio.to_thread(there.mai, "import", kind, str(folder / file))
@@ -166,7 +181,7 @@ async def system(folder: Path, callee: SippCallee, rate: float, seconds: float) 
             asterisk = next(of_folder(folder / "run", "asterisk"))
             before, own = cpu_s(asterisk), cpu_s(process.pid)
             accepted = await top_ups(there, wanted, rate)
-            await until_done(there, len(wanted))
+            await until_done(there, len(wanted), _AFTER_S + prompt_s)
             spent, own = cpu_s(asterisk) - before, cpu_s(process.pid) - own
             log = await asyncio.to_thread(there.mai, "log", "calls", "--json")
         finally:
@@ -217,50 +232,82 @@ async def top_ups(there: World, wanted: list[str], rate: float) -> dict[str, flo
     return accepted
 
 
-async def until_done(there: World, count: int) -> None:
+async def until_done(there: World, count: int, most_s: float) -> None:
     """Until every SMS that must come has come, or the time is over."""
-    until = time.monotonic() + _AFTER_S
+    until = time.monotonic() + most_s
     while time.monotonic() < until:
         if len(there.smsc.records()) >= 2 * count:
             return
         await asyncio.sleep(0.5)
 
 
-async def _both(rate: float, seconds: float) -> tuple[Run, Run]:
+async def _both(rate: float, seconds: float, prompt_s: float) -> tuple[Run, Run]:
     with tempfile.TemporaryDirectory(prefix="bench-dialer-", ignore_cleanup_errors=True) as name:
         work = Path(name)
-        async with SippCallee(work / "sipp1", ring_s=0.1) as callee:
-            pure = await dialplan(work / "pure", callee, rate, seconds)
-        async with SippCallee(work / "sipp2", ring_s=0.1) as callee:
-            ours = await system(work / "ours", callee, rate, seconds)
+        async with SippCallee(work / "sipp1", ring_s=0.1, after_s=prompt_s) as callee:
+            pure = await dialplan(work / "pure", callee, rate, seconds, prompt_s)
+        async with SippCallee(work / "sipp2", ring_s=0.1, after_s=prompt_s) as callee:
+            ours = await system(work / "ours", callee, rate, seconds, prompt_s)
     return pure, ours
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, epilog="Example: python -m bench.dialer --rate 50")
-    parser.add_argument("--rate", type=float, default=50.0, help="top-ups per second")
-    parser.add_argument("--seconds", type=float, default=60.0)
-    given, _ = parser.parse_known_args()
-    pure, ours = asyncio.run(_both(given.rate, given.seconds))
-    print(
-        "| who | calls | calls/s | Asterisk ms CPU/call | controller ms CPU/call | all, ratio |\n"
-        + "|---" * 6
-        + "|"
-    )
+@dataclass(frozen=True)
+class Load:
+    """Calls at a rate, for a while, each so long; what is asked of it."""
+
+    rate: float
+    seconds: float
+    prompt_s: float
+    wanted: str
+
+
+#: Issue 5's three questions: the ratio and the delay, the most that is held, and calls that speak for long.
+LOADS = (
+    Load(50, 60, SHORT_S, "ratio ≤ 1.5; top-up to INVITE p99 ≤ 250 ms"),
+    Load(100, 60, SHORT_S, "100 calls/s held, no call lost"),
+    Load(10, 40, 20.0, "ratio ≤ 1.10"),
+)
+
+
+def table(load: Load, pure: Run, ours: Run) -> list[str]:
+    """What one load showed."""
+    lines = [
+        f"{load.rate:g} top-ups/s for {load.seconds:g} s, key after {load.prompt_s:g} s of prompt (wanted: {load.wanted}):",
+        "",
+        "| who | calls | calls/s | Asterisk ms CPU/call | what steers it ms CPU/call | all, ratio |",
+        "|---|---|---|---|---|---|",
+    ]
     whole = pure.asterisk_ms + pure.controller_ms
     for who, run in (("pure dialplan", pure), ("the system", ours)):
         total = run.asterisk_ms + run.controller_ms
-        print(
+        lines.append(
             f"| {who} | {run.calls} of {run.asked} | {run.held:.1f} | {run.asterisk_ms:.1f} "
             f"| {run.controller_ms:.1f} | {total:.1f}, {total / whole:.2f} |"
         )
     if ours.delays:
-        p50, p99 = percentile(list(ours.delays), 50), percentile(list(ours.delays), 99)
-        print(f"\nTop-up accepted to INVITE: p50 {p50 * 1000:.0f} ms, p99 {p99 * 1000:.0f} ms.")
-    print(
-        f"Load at the end {os.getloadavg()[0]:.1f}; memory of the children at most "
-        f"{resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024} MiB."
+        p50, p99 = (percentile(list(ours.delays), of) * 1000 for of in (50, 99))
+        lines += ["", f"Top-up accepted to INVITE on the wire: p50 {p50:.0f} ms, p99 {p99:.0f} ms."]
+    return [*lines, ""]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m bench.dialer",
+        description=__doc__,
+        epilog="Example: python -m bench.dialer --rate 50 --seconds 30; without --rate the three loads of RESULTS.md",
     )
+    parser.add_argument("--rate", type=float, help="top-ups per second")
+    parser.add_argument("--seconds", type=float, default=60.0)
+    parser.add_argument("--prompt", type=float, default=SHORT_S, help="seconds of prompt before the key")
+    given, _ = parser.parse_known_args()
+    asked = LOADS if given.rate is None else (Load(given.rate, given.seconds, given.prompt, "as given"),)
+    lines = []
+    for load in asked:
+        lines += table(load, *asyncio.run(_both(load.rate, load.seconds, load.prompt_s)))
+        print("\n".join(lines[-9:]), flush=True)
+    if given.rate is None:
+        about = f"`python -m bench dialer`, {machine()} Callees (SIPp), SMSC and package system are on the same two cores."
+        write_section("dialer", ["## Calls: our whole system beside a pure dialplan", "", about, "", *lines])
 
 
 if __name__ == "__main__":
