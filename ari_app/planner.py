@@ -34,7 +34,10 @@ _SWEEP_S = 1.0
 
 async def run(app: App, stopping: asyncio.Event) -> None:
     """Plan events as they come, and target lists ahead of the dialer, until told to stop."""
-    events = app.store.watch("triggers", "lists", "contacts", "pauses")
+    events = app.store.watch("triggers", "lists", "pauses")
+    targets = app.store.watch(
+        "triggers", "lists", "pauses", "contacts"
+    )  # fewer may wait now than are kept planned
     gone = await app.store.read(lambda tx: contacts.programmes_waiting(tx) - set(app.installation.programmes))
     if gone:
         logger.warning("contacts wait for programmes whose files are gone or wrong", programmes=sorted(gone))
@@ -42,26 +45,30 @@ async def run(app: App, stopping: asyncio.Event) -> None:
     swept = loop.time() - _SWEEP_S
     while not stopping.is_set():
         try:
-            planned = await _turn(app)
+            more = await _turn(app) >= _BATCH
             if loop.time() - swept >= _SWEEP_S:
                 swept = loop.time()
                 names = sorted(gone | app.installation.programmes.keys())  # a file may have come meanwhile
-                planned += sum([await settle_stale(app, name, app.now()) for name in names])
+                more |= any([await settle_stale(app, name, app.now()) >= _BATCH for name in names])
         except PASSING as error:
             logger.error("the store takes no writes, trying again", error=str(error))
-            planned = 0
-        if not planned:
-            await events.wait(_STORE_CHECK_S)
+            more = False
+        if not more:
+            await (targets if _lists(app) else events).wait(_STORE_CHECK_S)
 
 
 async def _turn(app: App) -> int:
     """Everything that can be planned now, a batch of each kind; returns how many were looked at."""
     now = app.now()
     looked_at = await app.store.write(partial(plan_events, app=app, now=now))
-    for programme in _startable(app):
-        if programme.campaign.trigger.kind == "list":
-            looked_at += await app.store.write(partial(plan_targets, app=app, programme=programme, now=now))
+    for programme in _lists(app):
+        looked_at += await app.store.write(partial(plan_targets, app=app, programme=programme, now=now))
     return looked_at
+
+
+def _lists(app: App) -> Sequence[Programme]:
+    """The programmes that call a list."""
+    return [each for each in _startable(app) if each.campaign.trigger.kind == "list"]
 
 
 def _startable(app: App) -> Sequence[Programme]:

@@ -60,7 +60,7 @@ async def run(app: App, stopping: asyncio.Event) -> None:
                 task = asking.create_task(_ask(app, settings, hook, registration))
                 running.add(task)
                 task.add_done_callback(running.discard)
-            if not claimed:
+            if len(claimed) < room:  # no more are due
                 await watch.wait(_IDLE_S)
 
 
