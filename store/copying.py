@@ -61,13 +61,13 @@ class Copy:
     list_files: int  #: copied there; those that were there already are not counted
 
 
-def _parsed(url: str) -> URL:
+def _parsed(which: str, url: str) -> URL:
     try:
         parsed = make_url(url)
     except (ArgumentError, ValueError):  # the address may hold a password: it is not shown
         parsed = None
     if parsed is None or parsed.get_backend_name() not in ("sqlite", "postgresql"):
-        raise StoreError("a store is an address like sqlite:///mai.db or postgresql://host/name")
+        raise StoreError(f"{which} is no store: write it like sqlite:///mai.db or postgresql://host/name")
     return parsed
 
 
@@ -78,7 +78,7 @@ async def copy_store(source: str, target: str, folder: Path, told: Told | None =
     gone or a value cannot be kept; then the target has no row.
     """
     say = told or (lambda *_: None)
-    whence, whither = _parsed(source), _parsed(target)
+    whence, whither = _parsed("FROM", source), _parsed("TO", target)
     if whence == whither:
         raise StoreError("the two addresses are the same: a store is copied into another one")
     lists = lists_folder(source, folder), lists_folder(target, folder)

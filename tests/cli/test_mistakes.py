@@ -33,6 +33,8 @@ CASES = [
     (("pause", "nope"), 1, "'nope' is not a programme"),
     (("call", "0901234567", "--programme", "bluezone"), 1, "nothing runs here: start the system with `mai run`"),
     (("node", "drain", "ast9"), 1, "'ast9' is not a node of config.yaml: one of "),
+    (("store", "copy", "sqlite:///a.db", "mysql://h/b"), 1, "TO is no store: write it like sqlite:///mai.db or "),
+    (("store", "copy", "a", "sqlite:///b.db"), 1, "FROM is no store: write it like sqlite:///mai.db or "),
     (("run", "kitchen"), 2, "'kitchen' is not a part: one of asterisk, "),
     (("refuse", "0901234567", "--undo"), 2, "--reason"),
     (("status", "--config", "nowhere.yaml"), 2, "nowhere.yaml: the configuration is not there"),
