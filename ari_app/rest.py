@@ -1,7 +1,8 @@
 """How does a request reach Asterisk at the cost of a write and a read? HTTP/1.1 over a few connections that stay open.
 
-A call makes five requests. A general client (aiohttp) spends 0.4 ms on each, more than all else that a call costs us,
-on what ARI has no use for: cookies, redirects, proxies, compression. Knows nothing of ours.
+A call makes five requests. A general client (aiohttp) spends 0.35 ms of CPU on each where this takes 0.15 (POST without
+a body to a stub on loopback, 2 cores): on cookies, redirects, proxies and compression, which ARI has no use for.
+Knows nothing of ours.
 """
 
 import asyncio
