@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 
 from core.config import Config
-from core.messages import MOST_CHARACTERS, advertising_word
+from core.messages import MOST_CHARACTERS, advertises
 from core.numbers import BadNumber, subscriber_number
 from core.refusal import folded, is_help, is_refusal
 from core.shape import covered
@@ -165,7 +165,7 @@ def _texts(document: Document, config: Config) -> None:
         say(document, path, f'"{asked[1].upper()}" would not be understood as a refusal (R6)', right)
     for name in _ANSWERS:
         text = _filled(document, ("texts", name), getattr(config.texts, name))
-        word = advertising_word(text) or next((label for label in _LABELS if label in text.upper()), None)
+        word = advertises(text)
         if word is not None:
             wrong = f'an answer of the house has words of advertising ("{word}")'
             say(document, ("texts", name), wrong, "take them out (R6)")

@@ -78,6 +78,11 @@ def advertising_word(text: str) -> str | None:
     return next((word for word in words if word in said), None)
 
 
+def advertises(text: str) -> str | None:
+    """What makes a text advertising: one of its words, or the label that says so itself (R4); None: nothing."""
+    return advertising_word(text) or next((label for label in LABELS if label in text.upper()), None)
+
+
 def _labelled(text: str, house: Texts) -> str:
     if text.startswith(LABELS):
         return text

@@ -5,7 +5,7 @@ from typing import Any
 from uuid import uuid4
 
 from core.after_call import from_the_house
-from core.messages import advertising_word, plain
+from core.messages import advertises, plain
 from core.numbers import BadNumber, subscriber_number
 from core.routes import routes, takes
 from core.rules_of_law import granted
@@ -45,7 +45,7 @@ async def send_test(
         raise CommandFailed(f"sender: {seen.reason}")
     key = f"test:{uuid4().hex}"
     new = from_the_house(key, "test", whom, chosen, words, now)
-    word = advertising_word(words)
+    word = advertises(words)
 
     def store(tx: Tx) -> str | None:
         no = facts.no_advertising_sms(tx, number=whom) if word is not None else None

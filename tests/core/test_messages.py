@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.config import Texts
-from core.messages import compose, finished, plain, without_marks
+from core.messages import advertises, compose, finished, plain, without_marks
 from core.templates import BadTemplate, offer_of
 from tests.core.sample import CATALOGUE
 
@@ -79,3 +79,18 @@ def test_whatever_the_text_advertising_carries_both(text: str, remove_marks: boo
     assert without_marks(how).casefold() in without_marks(final).casefold()
     assert unicodedata.is_normalized("NFC", final)
     assert finished(final, "advertising", HOUSE, remove_marks=remove_marks) == final
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        ("[QC] goi C90N", "[QC]"),
+        ("xin chao [qc]_goi", "[QC]"),
+        ("Ưu đãi 50%", "ưu đãi"),
+        ("UU DAI cho ban", "uu dai"),
+        ("Quý khách đã từ chối", None),
+    ],
+)
+def test_a_label_is_a_word_of_advertising_as_well(text: str, word: str | None) -> None:
+    """R4, R6: what says of itself that it is advertising is nothing for who refused it."""
+    assert advertises(text) == word
