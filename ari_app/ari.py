@@ -25,8 +25,8 @@ Event = Mapping[str, Any]
 Events = asyncio.Queue[Event]
 State = Literal["connecting", "connected", "away", "refused", "replaced", "closed"]
 
-#: The events that are of use to a call. Asterisk makes none of the others, which are two thirds of all (a ChannelVarset
-#: for each variable, a ChannelDialplan for each step), and we read none.
+#: The events that are of use to a call. Asterisk makes none of the others (a ChannelVarset for each variable, a
+#: ChannelDialplan for each step), and we read none.
 _WANTED = (
     "ApplicationReplaced", "ChannelDestroyed", "ChannelDtmfReceived", "ChannelHangupRequest", "ChannelStateChange",
     "Dial", "PlaybackFinished", "PlaybackStarted", "StasisStart",

@@ -35,9 +35,8 @@ _SWEEP_S = 1.0
 async def run(app: App, stopping: asyncio.Event) -> None:
     """Plan events as they come, and target lists ahead of the dialer, until told to stop."""
     events = app.store.watch("triggers", "lists", "pauses")
-    targets = app.store.watch(
-        "triggers", "lists", "pauses", "contacts"
-    )  # fewer may wait now than are kept planned
+    # with a list also when contacts change: fewer may wait now than are kept planned
+    targets = app.store.watch("triggers", "lists", "pauses", "contacts")
     gone = await app.store.read(lambda tx: contacts.programmes_waiting(tx) - set(app.installation.programmes))
     if gone:
         logger.warning("contacts wait for programmes whose files are gone or wrong", programmes=sorted(gone))

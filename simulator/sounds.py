@@ -14,7 +14,7 @@ def make_sounds(folder: Path) -> None:
     rate = 8000
 
     def syllables(i: int) -> float:
-        # as many a second as people speak: a detector that gives up after 3 s has heard seven words by then
+        # so many a second that a detector which gives up after 3 s has counted its words by then
         t = i / rate
         loud = max(0.0, math.sin(2 * math.pi * 3.3 * t)) * (0.0 if 1.1 < t % 2.0 < 1.4 else 1.0)
         pitch = 120 + 25 * math.sin(2 * math.pi * 0.7 * t)

@@ -204,7 +204,7 @@ async def test_no_call_is_placed_while_asterisk_is_away(
 
 
 async def test_asterisk_makes_only_the_events_that_a_call_takes(world: World) -> None:
-    """Issue 5: two thirds of its events were made, sent and read for nobody."""
+    """Issue 5: the others were made, sent and read for nobody."""
     async with Ari(world.node.ari_url, world.node.user, PASSWORD) as ari:
         await ari.ready(10)
         found = await ari.request("GET", "applications", ari.app)
