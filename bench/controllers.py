@@ -19,8 +19,8 @@ from pathlib import Path
 import aiohttp
 
 from bench._results import machine, write_section
-from bench.dialer import cpu_s, installation, numbers, top_ups
-from demo.world import MAI, ROOT, World, write_lists
+from bench.dialer import cpu_s, import_lists, installation, numbers, of_folder, top_ups
+from demo.world import MAI, ROOT, World
 from simulator.ports import free_port
 from simulator.sipp import SippCallee
 from tests.store import server
@@ -87,15 +87,7 @@ def start(there: World, file: Path, *words: str) -> "subprocess.Popen[bytes]":
 
 def of_postgres(data: str) -> float:
     """CPU seconds of the server whose data lie there, its children included that are no more."""
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                line = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
-            except OSError:
-                continue
-            if data in line and "postgres" in line:
-                return _family(int(entry.name))
-    raise RuntimeError("PostgreSQL is not running")
+    return _family(next(of_folder(Path(data), "postgres")))
 
 
 def _family(pid: int) -> float:
@@ -119,11 +111,7 @@ async def measure(folder: Path, controllers: int, rate: float, seconds: float, a
             installation(folder, callee, rate) as there,
         ):
             files = write_configs(there, url, addresses, rate)
-            write_lists(folder, wanted, [], [])
-            for kind, file in (("subscribers", "subscribers.csv"), ("dnc", "dnc.csv")):
-                done = await asyncio.to_thread(there.mai, "import", kind, str(folder / file))
-                if done.returncode:
-                    raise RuntimeError(done.stdout + done.stderr)
+            await import_lists(there, wanted)
             running = [start(there, files[0], "--node", "one")]
             if controllers == 2:
                 running.append(start(there, files[1], "dialer", "--node", "two"))

@@ -170,11 +170,7 @@ async def system(folder: Path, callee: SippCallee, rate: float, seconds: float, 
     """The running system: a top-up for each call."""
     wanted = numbers(int(rate * seconds))
     async with installation(folder, callee, rate, prompt_s) as there:
-        write_lists(folder, wanted, [], [])
-        for kind, file in (("subscribers", "subscribers.csv"), ("dnc", "dnc.csv")):
-            done = await asyncio.to_thread(there.mai, "import", kind, str(folder / file))
-            if done.returncode:
-                raise RuntimeError(done.stdout + done.stderr)
+        await import_lists(there, wanted)
         process = there.start()
         try:
             await until_up(there)
@@ -194,6 +190,15 @@ async def system(folder: Path, callee: SippCallee, rate: float, seconds: float, 
     delays = sorted(came[number][0] - at for number, at in accepted.items() if number in came)
     each = max(good, 1)
     return Run(good, len(wanted), spent / each * 1000, own / each * 1000, held(callee), tuple(delays))
+
+
+async def import_lists(there: World, wanted: list[str]) -> None:
+    """These numbers become subscribers who may be called."""
+    write_lists(there.folder, wanted, [], [])
+    for kind in ("subscribers", "dnc"):
+        done = await asyncio.to_thread(there.mai, "import", kind, str(there.folder / f"{kind}.csv"))
+        if done.returncode:
+            raise RuntimeError(done.stdout + done.stderr)
 
 
 async def until_up(there: World) -> None:
