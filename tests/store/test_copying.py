@@ -255,7 +255,7 @@ async def test_a_store_that_is_not_there_or_an_address_that_is_none_is_a_sentenc
     with pytest.raises(StoreError, match="addresses are the same"):
         await copy_store(SQLITE, SQLITE, tmp_path)
     for wrong in ("mysql://u:geheim@h/x", "postgresql://u:geheim@h:x/y"):
-        with pytest.raises(StoreError, match="is an address like") as said:
+        with pytest.raises(StoreError, match="is no store: write it like") as said:
             await copy_store(wrong, SQLITE, tmp_path)
         assert "geheim" not in str(said.value)
 
