@@ -30,7 +30,6 @@ def check_config(document: Document, config: Config) -> None:
     _once(document, ("granted",), [row.name for row in config.granted])
     _once(document, ("agents",), [agent.name for agent in config.agents])
     _once(document, ("agents",), [agent.extension for agent in config.agents], "extension")
-    _prices(document, config)
     _ports(document, config)
     _grants(document, config)
     _house(document, config)
@@ -57,28 +56,6 @@ def _once(document: Document, path: Path, names: Iterable[str], key: str = "name
         if name in seen:
             say(document, (*path, index, key), f'"{name}" is used twice', "give each its own")
         seen.add(name)
-
-
-def _prices(document: Document, config: Config) -> None:
-    """T8: one price for a prefix, and none for numbers that the trunk may not carry."""
-    for place, trunk in enumerate(config.trunks):
-        seen: set[str] = set()
-        for index, row in enumerate(trunk.prices):
-            path: Path = ("trunks", place, "prices", index, "prefix")
-            if row.prefix in seen:
-                say(document, path, f'"{row.prefix}" has two prices', "keep one of them")
-            seen.add(row.prefix)
-            overlap = any(
-                row.prefix.startswith(allowed) or allowed.startswith(row.prefix) for allowed in trunk.prefixes
-            )
-            if trunk.prefixes and not overlap:
-                wrong = f'{trunk.name} carries no numbers of "{row.prefix}"'
-                say(
-                    document,
-                    path,
-                    wrong,
-                    f"add it to prefixes ({', '.join(trunk.prefixes)}), or delete the price",
-                )
 
 
 def _port_of(address: str) -> int:

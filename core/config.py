@@ -42,7 +42,7 @@ class Price(Written):
     """What a trunk's carrier takes for calls to numbers that begin so."""
 
     prefix: str = Field(pattern=r"^0[0-9]{0,9}$")  #: of the national number; "0": all others
-    per_minute: int = Field(ge=0)  #: đồng
+    per_minute: int = Field(ge=0, le=100_000)  #: đồng; no call inside the country costs more
 
 
 class Trunk(Written):

@@ -16,6 +16,7 @@ from core.check_campaign import check_campaign
 from core.check_config import check_config
 from core.check_limits import check_limits
 from core.check_sources import check_sources
+from core.check_trunks import check_trunks
 from core.config import Config, Prompts
 from core.facts import Programme
 from core.packages import Catalogue
@@ -36,6 +37,7 @@ def parse_config(text: str | bytes, file: str, env: Mapping[str, str]) -> Config
     config = fit(document, Config, _filled(document, (), document.value, env))
     if config is not None:
         check_config(document, config)
+        check_trunks(document, config)
         check_limits(document, config)
         check_sources(document, config)
     return _answer(document, config)

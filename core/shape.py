@@ -66,6 +66,7 @@ def fit(document: Document, model: type[M], filled: Any = None) -> M | None:
             document.refuse((), 1, "does not consist of keys", f"write {_takes(model)}")
         return None
     value = deepcopy(filled if filled is not None else document.value)
+    _empty(document, model)
     for _ in range(_MOST_ROUNDS):
         try:
             return model.model_validate_json(json.dumps(value))
@@ -87,6 +88,21 @@ def covered(document: Document, path: Path) -> bool:
 def touched(document: Document, path: Path) -> bool:
     """Whether something below `path` was refused: that it is not there proves nothing."""
     return any(bad[: len(path)] == path for bad in document.bad)
+
+
+def _empty(document: Document, model: type[Written]) -> None:
+    """A key without its value where the key may be absent: whoever wrote it meant a limit, not "no limit"."""
+    for path, mark in list(document.marks.items()):
+        if mark.raw != "":
+            continue
+        tagged = _with_kind(document.value, path)
+        holder = _annotation(model, tagged[:-1])
+        if not (isinstance(holder, type) and issubclass(holder, Written)):
+            continue
+        field = {field.alias or name: field for name, field in holder.model_fields.items()}.get(str(path[-1]))
+        if field and type(None) in get_args(field.annotation) and not covered(document, path):
+            right = f"write {_takes(_bare(field.annotation))}, or delete the line"
+            document.refuse(path, mark.line, "is empty", right)
 
 
 def _one(
@@ -121,6 +137,13 @@ def _without_kind(loc: Path) -> Path:
     if len(loc) > 2 and loc[0] == "sources" and loc[2] in SOURCES:
         return (*loc[:2], *loc[3:])
     return loc
+
+
+def _with_kind(value: Any, path: Path) -> Path:
+    """The other way: pydantic's path for one that stands in the file."""
+    if len(path) > 2 and path[0] == "sources" and isinstance(source := _at(value, path[:2]), dict):
+        return (*path[:2], str(source.get("kind")), *path[2:])
+    return path
 
 
 def _written(value: Any, loc: Path) -> Path:
@@ -226,12 +249,22 @@ def _takes(annotation: Any) -> str:
     if choices := _choices(annotation):
         return "one of " + ", ".join(choices)
     if get_origin(annotation) is tuple:
-        return f"a list: [{_takes(_bare(get_args(annotation)[0]))}, …]"
+        return f"a list: [{_entry(_bare(get_args(annotation)[0]))}, …]"
     if isinstance(annotation, type) and issubclass(annotation, Written):
         return "its keys: " + ", ".join(_keys(annotation))
     if get_origin(annotation) in (Union, types.UnionType):
-        return "steps"
+        of_sources = set(get_args(annotation)) <= set(SOURCES.values())
+        return f"{{name: …, kind: {' or '.join(SOURCES)}, …}}" if of_sources else "steps"
     return "its entries below it"
+
+
+def _entry(annotation: Any) -> str:
+    """One entry of a list, as it would be written there."""
+    if not (isinstance(annotation, type) and issubclass(annotation, Written)):
+        return _takes(annotation)
+    fields = [(field.alias or name, field) for name, field in annotation.model_fields.items()]
+    keys = [name for name, field in fields if field.is_required()] or _keys(annotation)
+    return "{" + ", ".join(f"{key}: …" for key in keys) + "}"
 
 
 def _is(value: Any, shown: str) -> str:
@@ -311,8 +344,16 @@ def _instead(value: Any, raw: str, shown: str, annotation: Any) -> str:
     if annotation is bool and raw.lower() in _BOOL_WORDS:
         return f"write {_BOOL_WORDS[raw.lower()]}"
     if get_origin(annotation) is tuple and isinstance(value, str) and raw:
-        return f'write a list: ["{shown}"]'
+        return f'write a list: ["{shown}"]' if _of_words(annotation, raw) else f"write {_takes(annotation)}"
     return f"write {_takes(annotation)}"
+
+
+def _of_words(annotation: Any, word: str) -> bool:
+    """Whether this word could be an entry of the list: not where entries have keys of their own."""
+    entry = _bare(get_args(annotation)[0])
+    if get_origin(entry) in (Union, types.UnionType):
+        return word in KINDS and not any(field.is_required() for field in KINDS[word].model_fields.values())
+    return not (isinstance(entry, type) and issubclass(entry, Written))
 
 
 def _holder_keys(model: type[Written], loc: Path) -> list[str]:

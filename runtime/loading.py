@@ -9,6 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from core.check_binds import bind_warnings
+from core.check_trunks import trunk_warnings
 from core.config import Config
 from core.decree import law_rows
 from core.facts import Programme, law_of
@@ -159,7 +160,7 @@ def _warnings(file: Path, config: Config, campaigns: Iterable[Loaded]) -> list[s
     """What is odd about config.yaml and stops nothing, a line each."""
     document = read(_text(file, "the configuration"), _shown(file))
     programmes = {each.name: each.programme for each in campaigns if each.programme}
-    found = [*bind_warnings(config, programmes)]
+    found = [*trunk_warnings(config), *bind_warnings(config, programmes)]
     kafka = next((n for n, source in enumerate(config.sources) if source.kind == "kafka"), None)
     if kafka is not None and find_spec("aiokafka") is None:
         right = "pip install --require-hashes -r requirements-kafka.txt"
