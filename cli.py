@@ -107,7 +107,9 @@ def run(
     part: Annotated[list[str] | None, typer.Argument(help=f"Some of {PARTS}; none: all.")] = None,
     node: Annotated[
         list[str] | None,
-        typer.Option("--node", help="Work with this node of asterisk.nodes (again for more); none: all."),
+        typer.Option(
+            "--node", help="Dial from this node of asterisk.nodes alone (again for more); none: all."
+        ),
     ] = None,
     config: ConfigFile = CONFIG,
     json_logs: Annotated[bool, typer.Option("--json-logs", help="Logs as JSON lines.")] = False,
@@ -130,7 +132,7 @@ def run(
         parts = running.chosen_parts(part or [], programs())
         gc.freeze()
         gc.enable()
-        await running.run_system(running.with_nodes(running.load(config), node or []), parts)
+        await running.run_system(running.with_nodes(running.load(config), node or [], parts), parts)
         return 0
 
     ended(work())

@@ -48,12 +48,12 @@ def run_dir_of(config: Path) -> Path:
 
 
 async def ask_running(config: Path, do: str, *, timeout_s: float = 60, **fields: Any) -> Any:
-    """Ask the system that runs here. Raises NobodyRuns, CommandFailed."""
+    """Ask the system that runs here. Raises NobodyRuns, CommandFailed, WrongUsage."""
     return await ask(run_dir_of(config), do, timeout_s=timeout_s, **fields)
 
 
 async def ask_live(config: Path, do: str, **fields: Any) -> Any:
-    """Ask what only a running system can answer. Raises CommandFailed, BadInstallation."""
+    """Ask what only a running system can answer. Raises CommandFailed, WrongUsage, BadInstallation."""
     try:
         return await ask_running(config, do, **fields)
     except NobodyRuns:
@@ -66,7 +66,7 @@ async def ask_live(config: Path, do: str, **fields: Any) -> Any:
 async def carry_out(config: Path, do: str, **fields: Any) -> Any:
     """Hand a request to the running system, or do it here when nobody runs.
 
-    Raises CommandFailed, BadInstallation, store.errors.StoreError.
+    Raises CommandFailed, WrongUsage, BadInstallation, store.errors.StoreError.
     """
     try:
         return await ask_running(config, do, **fields)

@@ -15,8 +15,8 @@ from core.windows import spans
 from core.written import VIETNAM
 from runtime.app import Installation
 from runtime.clock import wall
-from runtime.failed import WrongUsage
 from runtime.loading import open_app
+from runtime.named import programme_of
 from runtime.shown import out
 from store.errors import NoStore
 
@@ -70,11 +70,9 @@ async def today_of(installation: Installation) -> date:
 
 
 async def calendar_of(installation: Installation, programme: str) -> list[dict[str, Any]]:
-    """`mai calendar PROGRAMME`. Raises WrongUsage for a programme that is not there."""
-    known = installation.programmes
-    if programme not in known:
-        raise WrongUsage(f"{programme!r} is not a programme: one of {', '.join(sorted(known))}")
-    return calendar(known[programme], installation.law, await today_of(installation))
+    """`mai calendar PROGRAMME`. Raises WrongUsage for a programme that is not there, BadInstallation for a wrong one."""
+    chosen = programme_of(installation, programme)
+    return calendar(chosen, installation.law, await today_of(installation))
 
 
 def show(programme: str, days: Sequence[Mapping[str, Any]]) -> None:

@@ -243,12 +243,11 @@ async def report(config: Path, programme: str, *, json: bool) -> int:
     """The results of one programme."""
     from runtime import progress, shown
     from runtime.loading import load, open_app
+    from runtime.named import known_programme
     from store import reports
 
     installation = load(config)
-    if programme not in installation.programmes and programme not in installation.held_back:
-        known = ", ".join(sorted(installation.programmes)) or "(none)"
-        raise WrongUsage(f"{programme!r} is not a programme: one of {known}")
+    known_programme(installation, programme)
     async with open_app(installation, readonly=True) as app:
         chosen, now = installation.programmes.get(programme), app.now()
         of_events = chosen is None or chosen.campaign.trigger.kind != "list"

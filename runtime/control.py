@@ -2,7 +2,7 @@
 
 SQLite has one writing process: a command that writes hands its request to the running system, or opens the
 store itself when nobody runs. A request is one JSON line `{"do": name, …}`, the answer one JSON line
-`{"result": …}` or `{"error": "one sentence"}`.
+`{"result": …}` or `{"error": "one sentence"}`, with `"usage": true` where the words of the command were wrong.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from runtime import processes
-from runtime.failed import CommandFailed
+from runtime.failed import CommandFailed, WrongUsage
 
 __all__ = ["SOCKET", "CommandFailed", "Handler", "NobodyRuns", "ask", "ask_to_stop", "listening"]
 
@@ -56,6 +56,8 @@ async def _answer(handlers: Mapping[str, Handler], line: bytes) -> dict[str, Any
         return {"result": await handler(request)}
     except CommandFailed as error:
         return {"error": str(error)}
+    except WrongUsage as error:
+        return {"error": str(error), "usage": True}
     except Exception as error:  # one request must not end the socket
         from runtime.logs import log
 
@@ -151,12 +153,12 @@ async def _asked(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, req
         raise CommandFailed("the running system went away while it worked on this; ask again")
     answer = json.loads(line)
     if "error" in answer:
-        raise CommandFailed(answer["error"])
+        raise (WrongUsage if answer.get("usage") else CommandFailed)(answer["error"])
     return answer["result"]
 
 
 async def ask(folder: Path, do: str, *, timeout_s: float = 60, **request: Any) -> Any:
-    """Hand a request to the running system. Raises NobodyRuns, or CommandFailed with its sentence."""
+    """Hand a request to the running system. Raises NobodyRuns; CommandFailed or WrongUsage with its sentence."""
     reader, writer = await _connect(folder)
     with closing(writer):
         try:

@@ -23,6 +23,7 @@ from core.written import VIETNAM
 from runtime.app import Installation
 from runtime.failed import WrongUsage
 from runtime.loading import open_app
+from runtime.named import programme_of
 from runtime.shown import out
 from store.reach import people_of
 
@@ -34,12 +35,9 @@ async def dry_run(
 ) -> dict[str, Any]:
     """What the programme would do from now on; writes nothing.
 
-    `parts`: how many parts an SMS has (smpp.segments.how_many_parts). Raises WrongUsage, StoreError.
+    `parts`: how many parts an SMS has (smpp.segments.how_many_parts). Raises WrongUsage, BadInstallation, StoreError.
     """
-    if programme not in installation.programmes:
-        known = ", ".join(sorted(installation.programmes)) or "(none)"
-        raise WrongUsage(f"{programme!r} is not a programme: one of {known}")
-    chosen, law = installation.programmes[programme], installation.law
+    chosen, law = programme_of(installation, programme), installation.law
     async with open_app(installation, readonly=True) as app:
         now = app.now().astimezone(VIETNAM)
         moment = first_moment(chosen, law.at(now), now)

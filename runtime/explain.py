@@ -16,7 +16,7 @@ from core.rules import Answer, Verdict, may_contact
 from core.speech import Speech
 from core.written import VIETNAM
 from runtime.app import App
-from runtime.failed import WrongUsage
+from runtime.named import programme_of
 from store import explain as past
 from store import journal, logs
 from store.tx import Tx
@@ -27,11 +27,11 @@ Found = dict[str, Any]
 async def explain(app: App, *, number: str, programme: str | None, at: datetime | None) -> list[Found]:
     """One object for each programme (or the one named), and a last one, `programme` null, for the rest.
 
-    `number` is E.164; `at` aware, None: now. Raises WrongUsage for a programme that is not there.
+    `number` is E.164; `at` aware, None: now. Raises WrongUsage for a programme that is not there,
+    BadInstallation for one whose file is wrong.
     """
-    known = app.installation.programmes
-    if programme is not None and programme not in known:
-        raise WrongUsage(f"{programme!r} is not a programme: one of {', '.join(sorted(known))}")
+    if programme is not None:
+        programme_of(app.installation, programme)
     now = app.now()
     moment = (at or now).astimezone(VIETNAM)
     return await app.store.read(

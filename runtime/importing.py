@@ -17,6 +17,7 @@ from runtime.asking import carry_out, who
 from runtime.failed import CommandFailed, WrongUsage
 from runtime.imports import Report, RowsBeside, gathered, opened
 from runtime.loading import load, open_app
+from runtime.named import known_programme
 from runtime.shown import as_json
 from runtime.transcribing import SHEETS
 from store import lists
@@ -89,9 +90,8 @@ def _checked(installation: Installation, kind: str, file: Path, programme: str |
         raise WrongUsage("targets belong to a programme: add --programme NAME")
     if programme is not None and kind in ("subscribers", "dnc"):
         raise WrongUsage(f"{kind} hold for every programme: leave out --programme")
-    known = {*installation.programmes, *installation.held_back}
-    if programme is not None and programme not in known:
-        raise WrongUsage(f"{programme!r} is not a programme: one of {', '.join(sorted(known)) or '(none)'}")
+    if programme is not None:
+        known_programme(installation, programme)
     if not file.exists():
         raise CommandFailed(f"{file}: is not there")
     if not file.is_file():

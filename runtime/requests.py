@@ -15,8 +15,9 @@ from runtime import sms
 from runtime.app import App
 from runtime.asking import new_id
 from runtime.control import Handler
-from runtime.failed import CommandFailed
+from runtime.failed import CommandFailed, WrongUsage
 from runtime.forgetting import forget_number
+from runtime.named import known_node, known_programme, nodes_of_config
 from runtime.revealing import revealed
 from runtime.topups import BadTopup, take_event, take_topup
 from runtime.trunks import trunks
@@ -39,7 +40,7 @@ async def topup(app: App, **raw: Any) -> Any:
 async def trigger(app: App, *, kind: str, **raw: Any) -> Any:
     """An event of another kind than a top-up (O19). A repeated id changes nothing."""
     if kind not in EVENTS:
-        raise CommandFailed(f"{kind!r} is not a kind of event: one of {', '.join(EVENTS)}")
+        raise WrongUsage(f"{kind!r} is not a kind of event: one of {', '.join(EVENTS)}")
     try:
         return await take_event(app, kind, raw)
     except BadTopup as error:
@@ -73,20 +74,20 @@ async def switch_list(app: App, *, built: dict[str, Any], source: str, accept_sh
 
 async def pause(app: App, *, programme: str, by: str) -> Any:
     """Start no call, let running ones finish, hold advertising SMS."""
-    _known(app, programme)
+    _known_or_all(app, programme)
     now = app.now()
     return await app.store.write(lambda tx: settings.pause(tx, programme=programme, by=by, now=now))
 
 
 async def resume(app: App, *, programme: str) -> Any:
     """Go on after a pause."""
-    _known(app, programme)
+    _known_or_all(app, programme)
     return await app.store.write(lambda tx: settings.resume(tx, programme=programme))
 
 
 async def drain(app: App, *, node: str, by: str) -> Any:
     """No new call from this node; running ones finish."""
-    _known_node(app, node)
+    known_node(app.installation, node)
     now = app.now()
     return await app.store.write(lambda tx: nodes.drain(tx, node=node, by=by, now=now))
 
@@ -95,25 +96,13 @@ async def undrain(app: App, *, node: str) -> Any:
     """Dial from this node again. One that config.yaml names no more may be undrained as well."""
     was: bool = await app.store.write(lambda tx: nodes.undrain(tx, node=node))
     if not was:
-        _known_node(app, node)
+        known_node(app.installation, node)
     return was
-
-
-def _known_node(app: App, node: str) -> None:
-    known = _nodes_of_config(app)
-    if node not in known:
-        raise CommandFailed(f"{node!r} is not a node of config.yaml: one of {', '.join(known)}")
-
-
-def _nodes_of_config(app: App) -> tuple[str, ...]:
-    """Those of other processes too, in the order of their names."""
-    ours = {node.name for node in app.config.asterisk.nodes}
-    return tuple(sorted(ours | app.installation.other_nodes))
 
 
 async def nodes_of(app: App) -> Any:
     """Every node, who drives it, who drains it and the calls that are left, as `mai node list` shows them."""
-    names = _nodes_of_config(app)
+    names = nodes_of_config(app.installation)
     found = await app.store.read(lambda tx: nodes.known(tx, names))
     return [
         {
@@ -128,12 +117,9 @@ async def nodes_of(app: App) -> Any:
     ]
 
 
-def _known(app: App, programme: str) -> None:
-    known = app.installation.programmes
-    if programme != settings.ALL and programme not in known:
-        raise CommandFailed(
-            f"{programme!r} is not a programme: one of {', '.join(sorted(known)) or '(none)'}"
-        )
+def _known_or_all(app: App, programme: str) -> None:
+    if programme != settings.ALL:
+        known_programme(app.installation, programme)
 
 
 async def refuse(app: App, *, number: str, undo: bool, by: str, reason: str | None = None) -> Any:
@@ -170,7 +156,7 @@ def number_of(text: str) -> str:
 
 async def call(app: App, *, number: str, programme: str) -> Any:
     """One test call, under the rules; returns the trigger's id, by which its fate is found."""
-    _known(app, programme)
+    known_programme(app.installation, programme)
     if held := app.installation.held_back.get(programme):
         raise CommandFailed(f"{programme} does not start: {held}")
     now = app.now()

@@ -23,6 +23,7 @@ from runtime.failed import WrongUsage
 from runtime.forgetting import keep_house
 from runtime.loading import load, open_app
 from runtime.logs import log
+from runtime.named import known_node
 from runtime.parts import ORDER, Part, Run, run_parts, stop_on_signals
 from runtime.requests import handlers
 from runtime.revealing import take_reveals
@@ -142,17 +143,24 @@ def chosen_parts(names: Sequence[str], programs: Mapping[str, Run]) -> list[Part
     return [Part(name, known[name], _STOP_S.get(name, 10.0)) for name in ORDER if name in wanted]
 
 
-def with_nodes(installation: Installation, names: Sequence[str]) -> Installation:
+#: The parts that work with Asterisk nodes; the others have none.
+_WITH_NODES = {"asterisk", "dialer"}
+
+
+def with_nodes(installation: Installation, names: Sequence[str], parts: Sequence[Part]) -> Installation:
     """The installation as a process sees it that works with these nodes alone; none named: with all.
 
     Raises WrongUsage for a name that config.yaml does not have.
     """
     config = installation.config
     known = {node.name: node for node in config.asterisk.nodes}
-    if strange := sorted(set(names) - known.keys()):
-        raise WrongUsage(f"{strange[0]!r} is not a node of config.yaml: one of {', '.join(known)}")
+    for name in names:
+        known_node(installation, name)
     if not names:
         return installation
+    if not _WITH_NODES & {part.name for part in parts}:
+        said = "--node changes nothing here: of all parts only dialer and asterisk work with nodes"
+        logger.warning(said, parts=[part.name for part in parts])
     ours = config.asterisk.model_copy(update={"nodes": tuple(known[name] for name in dict.fromkeys(names))})
     return replace(
         installation,

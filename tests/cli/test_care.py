@@ -74,7 +74,7 @@ def test_complaint_backup_restore_and_forget_go_together(office: Office, tmp_pat
 
 
 CASES = [
-    (("trigger", "birthday", NUMBER, "1"), 1, "'birthday' is not a kind of event: one of topup, renewal"),
+    (("trigger", "birthday", NUMBER, "1"), 2, "'birthday' is not a kind of event: one of topup, renewal"),
     (("trigger", "renewal", NUMBER, "-1"), 1, "amount: -1 is not between 1 and"),
     (("trigger", "renewal", NUMBER, "much"), 2, "amount"),
     (("calendar", "nope"), 2, "'nope' is not a programme: one of bill-due"),

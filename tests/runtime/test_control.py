@@ -10,6 +10,7 @@ import pytest
 
 from runtime.asking import run_dir_of
 from runtime.control import SOCKET, CommandFailed, NobodyRuns, RunsHere, alone_in, ask, listening
+from runtime.failed import WrongUsage
 
 
 async def _echo(fields: dict[str, Any]) -> Any:
@@ -79,6 +80,17 @@ async def test_what_failed_reaches_the_asker_in_its_own_words(tmp_path: Path) ->
     async with listening(tmp_path, HANDLERS):
         with pytest.raises(CommandFailed, match=r"^the kettle is empty: fill it$"):
             await ask(tmp_path, "fails")
+
+
+async def test_words_that_are_wrong_are_wrong_usage_for_the_asker_too(tmp_path: Path) -> None:
+    """§5: exit status 2, whether the system runs or not."""
+
+    async def refuses(fields: dict[str, Any]) -> Any:
+        raise WrongUsage("'nope' is not a programme: one of topup")
+
+    async with listening(tmp_path, {"pause": refuses}):
+        with pytest.raises(WrongUsage, match=r"^'nope' is not a programme: one of topup$"):
+            await ask(tmp_path, "pause")
 
 
 async def test_an_answer_that_is_being_made_leaves_before_the_end(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from ari_app.planner import plan_events
 from core.triggers import EVENTS, TriggerKind
 from runtime import requests
 from runtime.app import App
-from runtime.failed import CommandFailed
+from runtime.failed import CommandFailed, WrongUsage
 from store import logs
 from tests.core.sample import programme
 from tests.runtime.town import AN, NOW, town
@@ -70,6 +70,6 @@ async def test_a_balance_may_have_fallen_to_nothing(tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", ["list", "test", "birthday", ""])
 async def test_what_is_no_kind_of_event_is_refused_with_the_kinds_that_are(tmp_path: Path, kind: str) -> None:
     async with town(tmp_path) as app:
-        with pytest.raises(CommandFailed, match="one of topup, renewal, bill_due, low_balance"):
+        with pytest.raises(WrongUsage, match="one of topup, renewal, bill_due, low_balance"):
             await _trigger(app, kind)
         assert await _log(app) == []
