@@ -15,7 +15,6 @@ from ari_app.causes import trunk_answer
 from ari_app.dialling import CallReport
 from ari_app.ending import end_call
 from ari_app.phone import Attempt, Phone
-from ari_app.until_stored import until_stored
 from core.congestion import Answer
 from core.facts import Programme
 from core.outcomes import Outcome
@@ -25,6 +24,7 @@ from core.speech import Speech
 from core.windows import inside
 from runtime.app import App
 from runtime.logs import log
+from runtime.until_stored import until_stored
 from store import calls
 from store.calls import Ended
 

@@ -21,10 +21,10 @@ from ari_app.lines import Line, Lines
 from ari_app.phone import Phone
 from ari_app.recover import close_undriven, recover
 from ari_app.refused import end_refused_calls, ended_with
-from ari_app.until_stored import until_stored
 from core.shares import EVEN, Shares
 from runtime.app import App
 from runtime.logs import log
+from runtime.until_stored import until_stored
 from store import calls as stored_calls
 from store.tx import PASSING
 from store.waking import Watch

@@ -10,7 +10,6 @@ from datetime import timedelta
 from functools import partial
 
 from ari_app.ending import house_of
-from ari_app.until_stored import until_stored
 from core.after_call import EndedRegistration, NewMessage, after_registration
 from core.config import Registration as Settings
 from core.ordering import answered
@@ -18,6 +17,7 @@ from hooks import KINDS
 from hooks.answers import Answer, Ask, Hook, NotKnown, Refused, Registered, Unclear
 from runtime.app import App
 from runtime.logs import log
+from runtime.until_stored import until_stored
 from store import contacts, facts, received, registrations, triggers
 from store import settings as remembered
 from store.errors import StoreClosed

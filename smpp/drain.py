@@ -15,22 +15,23 @@ from functools import lru_cache, partial
 from core.config import Bind
 from runtime.app import App
 from runtime.logs import log
+from runtime.until_stored import until_stored
 from smpp.errors import NotWritten, Rejected, Unanswered
 from smpp.flow import Flow
+from smpp.news import News, Taken
 from smpp.outbox import Marked, mark_next, validity_s
 from smpp.pdu import TAG_USER_MESSAGE_REFERENCE, InvalidField, SubmitSm
-from smpp.receipts import id_forms, plain_id
+from smpp.receipts import plain_id
 from smpp.segments import Segment
 from smpp.session import Session
 from smpp.statuses import Verdict, name_of
 from smpp.times import relative_time
 from smpp.window import Answer as Said
 from smpp.window import End, SubmitResult
-from store import messages, parts
+from store import parts
 from store.messages import Message, Route
 from store.parts import Answer
 from store.times import us
-from store.tx import Tx
 
 logger = log("sms")
 
@@ -70,13 +71,13 @@ class Drain:
         self._loop = asyncio.get_running_loop()
         self._ready: deque[Marked] = deque()
         self._ahead = 0  # parts in _ready
-        self._said: list[Answer] = []
-        self._unwritten: list[tuple[str, tuple[int, ...] | None]] = []
         self._late: OrderedDict[int, _Part] = OrderedDict()
         self._up = asyncio.Event()
         self._room = asyncio.Event()
         self._have = asyncio.Event()
-        self._news = asyncio.Event()
+        self._is_news = asyncio.Event()
+        self._news = News(app, bind, self.counts, self._is_news.set)
+        self._storing = asyncio.Lock()  # nothing is marked until news is stored (smpp/news.py)
         self._idle = asyncio.Event()  # `mark` waits for something, and will not commit soon
         self._idle.set()
         self._over = False
@@ -111,7 +112,7 @@ class Drain:
     def end(self) -> None:
         """No more answers will come: `record` returns once it has written what it has."""
         self._over = True
-        self._news.set()
+        self._is_news.set()
 
     @property
     def in_flight(self) -> int:
@@ -166,11 +167,27 @@ class Drain:
         mark = partial(
             mark_next, app=self.app, bind=self.bind, route=self._route, room=room, now=self.app.now()
         )
-        record = self._news_as_job()
-        if record is None:
-            return await self.app.store.write(mark)
-        _, marked = await asyncio.gather(self.app.store.write(record), self.app.store.write(mark))
-        return marked
+        async with self._storing:
+            taken = self._news.take()
+            if taken is None:
+                return await self.app.store.write(mark)
+            jobs = self._store(taken), self.app.store.write(mark)
+            stored, marked = await asyncio.gather(*jobs, return_exceptions=True)
+            if isinstance(marked, BaseException):
+                raise marked
+            if isinstance(stored, BaseException):  # what is marked may be among what is recorded once more
+                for each in marked[0]:
+                    self._not_written(each, 0)
+                raise stored
+            return marked
+
+    async def _store(self, taken: Taken) -> None:
+        """Commit it; what was not stored, for all we know, is news again."""
+        try:
+            await self.app.store.write(partial(self._news.record, taken=taken))
+        except BaseException:
+            self._news.put_back(taken)
+            raise
 
     def _give_back(self, keep: int) -> None:
         """Marked messages beyond `keep` parts are due again."""
@@ -184,8 +201,7 @@ class Drain:
         """The segments from `place` on did not leave."""
         whole = place == 0 and not marked.message.sent_parts
         left = tuple(segment.number for segment in marked.segments[place:])
-        self._unwritten.append((marked.message.id, None if whole else left))
-        self._news.set()
+        self._news.not_written(marked.message.id, None if whole else left)
 
     # --- write -------------------------------------------------------------------------------------------
 
@@ -235,7 +251,7 @@ class Drain:
                     self.unbound()
                 return
             except InvalidField as error:
-                self._say(Answer(message.id, segment.number, of, "failed", reason=str(error)))
+                self._news.say(Answer(message.id, segment.number, of, "failed", reason=str(error)))
                 self._not_written(marked, place + 1) if place + 1 < len(marked.segments) else None
                 return
             self.counts["submitted"] += 1
@@ -274,22 +290,17 @@ class Drain:
 
     # --- record ------------------------------------------------------------------------------------------
 
-    def _say(self, answer: Answer) -> None:
-        self._said.append(answer)
-        self._news.set()
-
     def _ended(self, message: Message, part: int, of: int, end: End) -> None:
         """What became of one part: it is recorded."""
         if isinstance(end, SubmitResult | Rejected):
             self._take(message, part, of, end)
         elif isinstance(end, Unanswered):
-            self._say(Answer(message.id, part, of, "unknown", reason=f"no answer: {end}"))
+            self._news.say(Answer(message.id, part, of, "unknown", reason=f"no answer: {end}"))
             self._late[end.sequence] = (message, part, of)
             if len(self._late) > _LATE_REMEMBERED:
                 self._late.popitem(last=False)
         else:  # NotWritten: it was still ours when the link ended
-            self._unwritten.append((message.id, None if of == 1 else (part,)))
-            self._news.set()
+            self._news.not_written(message.id, None if of == 1 else (part,))
 
     def late(self, sequence: int, said: Said) -> None:
         """The SMSC answered after the deadline: the fate of that part is known after all."""
@@ -299,7 +310,7 @@ class Drain:
 
     def _take(self, message: Message, part: int, of: int, said: Said) -> None:
         if isinstance(said, SubmitResult):
-            self._say(_answer((message.id, part, of, "accepted", plain_id(said.message_id), "", None)))
+            self._news.say(_answer((message.id, part, of, "accepted", plain_id(said.message_id), "", None)))
             return
         why, now = name_of(said.status), self.app.now()
         clock = asyncio.get_running_loop().time()
@@ -307,15 +318,15 @@ class Drain:
             case Verdict.THROTTLED:
                 self._throttled(clock)
                 again = now + _AGAIN_THROTTLED
-                self._say(Answer(message.id, part, of, "postponed", reason=why, due_at=again))
+                self._news.say(Answer(message.id, part, of, "postponed", reason=why, due_at=again))
             case Verdict.TEMPORARY:
                 self.flow.queue_full(clock)
                 again = now + min(max(_AGAIN_FIRST, (now - message.at) / 4), _AGAIN_MOST)
-                self._say(Answer(message.id, part, of, "postponed", reason=why, due_at=again))
+                self._news.say(Answer(message.id, part, of, "postponed", reason=why, due_at=again))
             case Verdict.UNKNOWN:
-                self._say(Answer(message.id, part, of, "unknown", reason=why))
+                self._news.say(Answer(message.id, part, of, "unknown", reason=why))
             case _:
-                self._say(Answer(message.id, part, of, "failed", reason=why))
+                self._news.say(Answer(message.id, part, of, "failed", reason=why))
 
     def _throttled(self, clock: float) -> None:
         """We are too fast; said once, until the rate has recovered."""
@@ -329,31 +340,21 @@ class Drain:
     async def record(self) -> None:
         """Write what the SMSC said and what did not leave, until `end`; much of it in one transaction.
 
-        While messages are being marked, `mark` takes it along.
+        While messages are being marked, `mark` takes it along. A store that is full or away is asked again.
         """
         while True:
-            await self._news.wait()
-            self._news.clear()
+            await self._is_news.wait()
+            self._is_news.clear()
             if not self._over:
                 await asyncio.sleep(_COLLECT_S)
                 await self._idle.wait()
-            while (job := self._news_as_job()) is not None:
-                await self.app.store.write(job)
+            async with self._storing:
+                while (taken := self._news.take()) is not None:
+                    job = partial(self._news.record, taken=taken)
+                    await until_stored(
+                        self.app.store,
+                        job,
+                        what=f"what SMSC {self.bind.name} said of {len(taken.said)} parts",
+                    )
             if self._over:
                 return
-
-    def _news_as_job(self) -> Callable[[Tx], None] | None:
-        """What there is to record, from now on this job's; None: nothing."""
-        if not self._said and not self._unwritten:
-            return None
-        said, self._said = self._said, []
-        self.counts.update([each.said for each in said])
-        unwritten, self._unwritten = self._unwritten, []
-        return partial(self._record, said=said, unwritten=unwritten)
-
-    def _record(
-        self, tx: Tx, *, said: list[Answer], unwritten: list[tuple[str, tuple[int, ...] | None]]
-    ) -> None:
-        parts.answered(tx, said, at=self.app.now(), forms_of=id_forms)
-        for id, which in unwritten:
-            messages.requeue(tx, id=id, unwritten=which)

@@ -18,6 +18,7 @@ from core.routes import Route, routes, untaken
 from runtime.app import App
 from runtime.logs import log
 from runtime.measures import Measure
+from runtime.until_stored import until_stored
 from runtime.worker import kept, taken
 from smpp.binds import keep_bound
 from smpp.drain import Drain
@@ -28,7 +29,7 @@ from smpp.link import BindAs, Link, Timers, tls_context
 from smpp.pdu import DataSm, DeliverSm, InvalidField, ProtocolError
 from smpp.session import Session, connect
 from smpp.statuses import Verdict
-from store import messages
+from store import messages, settings
 
 logger = log("sms")
 
@@ -167,11 +168,15 @@ class Gateway:
             self._alarm = None
 
     async def tell(self) -> None:
-        """Write alarms and their ends, in order, until cancelled."""
+        """Write alarms and their ends, in order, until cancelled; also when the store is back only later."""
         name = f"smsc:{self.bind.name}"
         while True:
-            text = await self._alarms.get()
-            await (self.app.alarm(name, text) if text else self.app.clear_alarm(name))
+            text, now = await self._alarms.get(), self.app.now()
+            if text is None:
+                job = partial(settings.clear_alarm, name=name, now=now)
+            else:
+                job = partial(settings.raise_alarm, name=name, text=text, now=now)
+            await until_stored(self.app.store, job, what=f"alarm {name}")
 
 
 async def run(app: App, stopping: asyncio.Event) -> None:

@@ -119,6 +119,17 @@ def _accepted_alone(tx: Tx, answers: Sequence[Answer], at: datetime, forms_of: F
             derive(tx, each.message, at)
 
 
+def marked_by(tx: Tx, ids: Sequence[str], *, bind: str, worker: str) -> set[str]:
+    """Those of these messages that are in sending as this worker marked them for this bind."""
+    chosen = select(messages.c.id).where(
+        messages.c.id.in_(ids),
+        messages.c.state == word("sending"),
+        messages.c.bind == bind,
+        messages.c.worker == worker,
+    )
+    return {row.id for row in tx.execute(chosen)}
+
+
 def _take(tx: Tx, answer: Answer, at: datetime) -> None:
     message, part, reason = answer.message, answer.part, answer.reason
     if answer.said == "failed":
