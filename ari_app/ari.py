@@ -1,29 +1,31 @@
-"""How do we speak to one Asterisk over ARI? One websocket of events, a few connections for requests.
+"""How do we stay connected to one Asterisk over ARI? One websocket of events, beside the requests (requests.py).
 
 Knows nothing of ours. Facts it rests on: ids are chosen by the caller and listened to before the request is
 sent, because StasisStart may come before the answer to POST; events of a gap are lost, so after a reconnect
 every listener gets `Reconnected` and asks Asterisk what is left; a second client of the same application
-takes all events (ApplicationReplaced), so then we stop and say so loudly.
+takes all events (ApplicationReplaced), so then we stop and say so loudly; an Asterisk that stood still carries
+out, late, what it was asked and we had given up, so a channel that nobody waits for is ended when it comes.
 """
 
 import asyncio
 import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from http import HTTPStatus
 from types import TracebackType
 from typing import Any, Literal, Self
-from urllib.parse import quote, urlencode
 
 import aiohttp
 import structlog
 
-from ari_app.rest import Lost, Rest, Unreachable
+from ari_app.requests import SILENT_S, AriAway, AriError, Requests
+
+__all__ = ["Ari", "AriAway", "AriError", "AriRefused", "Event", "Events", "State", "channel_of"]
 
 Event = Mapping[str, Any]
 #: Events of one channel, in order, with those of its playbacks, and our own `Lost` and `Reconnected`.
 Events = asyncio.Queue[Event]
-State = Literal["connecting", "connected", "away", "refused", "replaced", "closed"]
+#: Silent: its websocket is there, and it answers nothing any more (silence.py).
+State = Literal["connecting", "connected", "silent", "away", "refused", "replaced", "closed"]
 
 #: The events that are of use to a call. Asterisk makes none of the others (a ChannelVarset for each variable, a
 #: ChannelDialplan for each step), and we read none.
@@ -35,32 +37,13 @@ _FIRST_WAIT_S = 0.05
 _LONGEST_WAIT_S = 1.0
 #: Pauses in which Asterisk comes to know the application of a websocket that it has answered.
 _KNOWN_IN_S = (0.02, 0.05, 0.1, 0.2, 0.4)
-_POOL = 16
-#: Less than Asterisk's own `session_keep_alive`, 15 s where nobody sets it.
-_IDLE_S = 10.0
-
-
-class AriError(Exception):
-    """Asterisk refused a request; `status` is the HTTP status, 404: no such channel or playback."""
-
-    def __init__(self, status: int, message: str) -> None:
-        super().__init__(f"{status} {message}")
-        self.status = status
-
-
-class AriAway(Exception):
-    """Asterisk did not answer. `sent`: the request may have reached it, so its effect is not known."""
-
-    def __init__(self, message: str, sent: bool) -> None:
-        super().__init__(message)
-        self.sent = sent
 
 
 class AriRefused(Exception):
     """This Asterisk will not have us: wrong password, or another controller took our application."""
 
 
-class Ari:
+class Ari(Requests):
     """The connection to one Asterisk: `async with Ari(…) as ari`. It connects by itself, again and again."""
 
     def __init__(
@@ -72,30 +55,28 @@ class Ari:
         app: str = "mai",
         name: str = "asterisk",
         deadline_s: float = 5.0,
+        silent_s: float = SILENT_S,
         allowed: Callable[[], bool] = lambda: True,
     ) -> None:
         """`allowed`: whether we may connect now; connecting takes the events away from who is connected."""
-        self.name, self.app = name, app
+        super().__init__(url, user, password, name=name, deadline_s=deadline_s, silent_s=silent_s)
+        self.app = app
         self._allowed = allowed
         self._unheard = asyncio.Event()
         self._unheard.set()
-        self.state: State = "connecting"
-        self._url = url.rstrip("/") + "/ari"
-        self._headers = {"Authorization": aiohttp.encode_basic_auth(user, password)}
-        self._deadline_s = deadline_s
+        self._link: State = "connecting"
         self._queues: dict[str, Events] = {}
-        self._changed = asyncio.Condition()
+        self._changed = asyncio.Event()  #: set when the state changes; another one then takes its place
         self._log = structlog.get_logger(part="ari", node=name)
         self._session: aiohttp.ClientSession | None = None  #: of the websocket
-        self._rest: Rest | None = None
         self._task: asyncio.Task[None] | None = None
+        self._ending: set[asyncio.Task[None]] = set()  #: channels that nobody waits for
         self._late = 0  #: connections that we asked for and gave up, and that Asterisk may still answer
 
     async def __aenter__(self) -> Self:
         self._session = aiohttp.ClientSession(
             headers=self._headers, timeout=aiohttp.ClientTimeout(total=self._deadline_s)
         )
-        self._rest = Rest(self._url, self._headers, most=_POOL, idle_s=_IDLE_S)
         self._task = asyncio.create_task(self._stay_connected(), name=f"ari {self.name}")
         return self
 
@@ -103,11 +84,17 @@ class Ari:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         assert self._session
-        assert self._rest
         await self._connect_no_more()
+        for task in self._ending:
+            task.cancel()
         await self._session.close()
-        self._rest.close()
-        await self._become("closed")
+        self._close_requests()
+        self._become("closed")
+
+    @property
+    def state(self) -> State:
+        """Whether events flow and requests are answered (connected), or why not."""
+        return "silent" if self._silence.silent else self._link
 
     @contextmanager
     def listen(self, channel: str) -> Iterator[Events]:
@@ -123,12 +110,14 @@ class Ari:
             del self._queues[channel]
             if not self._queues:
                 self._unheard.set()
+            while not queue.empty():  # it may have come just now
+                self._nobody_takes(channel, queue.get_nowait())
 
     async def let_go(self) -> None:
         """Hear no more and connect no more: this node is another controller's. Returns when no call listens."""
         await self._connect_no_more()
-        if self.state != "replaced":
-            await self._become("replaced")
+        if self._link != "replaced":
+            self._become("replaced")
             self._tell_all("Lost")
         await self._unheard.wait()
 
@@ -155,13 +144,20 @@ class Ari:
 
     async def until(self, *states: State) -> None:
         """Returns when the connection is in one of these states."""
-        async with self._changed:
-            await self._changed.wait_for(lambda: self.state in states)
+        while self.state not in states:
+            await self._changed.wait()
 
     async def until_not(self, state: State) -> None:
         """Returns when the connection is in another state."""
-        async with self._changed:
-            await self._changed.wait_for(lambda: self.state != state)
+        while self.state == state:
+            await self._changed.wait()
+
+    async def speaks(self, within_s: float) -> bool:
+        """Wait until it is silent no longer, at most so long; whether events flow and requests are answered then."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(within_s):
+                await self.until_not("silent")
+        return self.state == "connected"
 
     @property
     def problem(self) -> str:
@@ -169,6 +165,7 @@ class Ari:
         return {
             "connecting": f"Asterisk {self.name} at {self._url} is not connected yet",
             "connected": "",
+            "silent": f"Asterisk {self.name} does not answer at {self._url}: it takes what it is asked and says nothing",
             "away": f"Asterisk {self.name} does not answer at {self._url}",
             "refused": f"Asterisk {self.name} at {self._url} refuses the user or password of config.yaml",
             "replaced": f"another controller took over the application {self.app!r} of Asterisk {self.name}: "
@@ -176,40 +173,12 @@ class Ari:
             "closed": f"the connection to Asterisk {self.name} is closed",
         }[self.state]
 
-    async def request(
-        self, method: str, *path: str, params: Mapping[str, str] | None = None, body: object = None
-    ) -> Any:
-        """One request, its answer decoded from JSON (None when empty).
-
-        `path` is given in parts, each quoted. Raises AriError: Asterisk says no; AriAway: it is silent.
-        """
-        assert self._rest, "use `async with`"
-        target = "".join(["/" + quote(part, safe="") for part in path])
-        if params:
-            target += "?" + urlencode(params, quote_via=quote)
-        text = None if body is None else json.dumps(body).encode()
-        try:
-            async with asyncio.timeout(self._deadline_s):
-                status, answer = await self._rest.request(method, target, text)
-        except Unreachable as error:
-            raise AriAway(f"Asterisk {self.name}: {error}", sent=False) from error
-        except (Lost, TimeoutError) as error:
-            raise AriAway(
-                f"Asterisk {self.name}: {type(error).__name__} {error}".rstrip(), sent=True
-            ) from error
-        if status >= 400:
-            raise AriError(status, _message(answer) or _phrase(status))
-        try:
-            return json.loads(answer) if answer else None
-        except ValueError as error:
-            raise AriError(status, f"not JSON: {answer[:80]!r}") from error
-
-    async def _become(self, state: State) -> None:
-        async with self._changed:
-            if state == self.state:
-                return
-            self.state = state
-            self._changed.notify_all()
+    def _become(self, state: State) -> None:
+        if state == self._link:
+            return
+        self._link = state
+        self._silence.watch(state == "connected")
+        self._tell_change()
         if state == "connected":
             self._log.info("connected")
         elif state == "away":
@@ -217,31 +186,42 @@ class Ari:
         elif state in ("refused", "replaced"):
             self._log.error(self.problem)
 
+    def _turned(self) -> None:
+        self._tell_change()
+        if self.state == "silent":
+            self._log.warning("Asterisk is silent, asking until it answers", problem=self.problem)
+        else:
+            self._log.info("Asterisk answers again")
+
+    def _tell_change(self) -> None:
+        changed, self._changed = self._changed, asyncio.Event()
+        changed.set()
+
     async def _stay_connected(self) -> None:
         wait_s, before = _FIRST_WAIT_S, False
         while True:
             if not self._allowed():
-                await self._become("away")
+                self._become("away")
                 await asyncio.sleep(_LONGEST_WAIT_S)
                 continue
             try:
                 if await self._connected_once(again=before) and not self._replaced_by_ourselves():
-                    await self._become("replaced")
+                    self._become("replaced")
                     self._tell_all("Lost")
                     return
                 wait_s, before = _FIRST_WAIT_S, True
-                await self._become("away")
+                self._become("away")
                 self._tell_all("Lost")
             except aiohttp.WSServerHandshakeError as error:
-                await self._become("refused" if error.status in (401, 403) else "away")
+                self._become("refused" if error.status in (401, 403) else "away")
             except aiohttp.ClientConnectorError:  # nobody listens: what we asked before was never heard
                 self._late = 0
-                await self._become("away")
+                self._become("away")
             except TimeoutError:
                 self._late += 1
-                await self._become("away")
+                self._become("away")
             except (aiohttp.ClientError, OSError):
-                await self._become("away")
+                self._become("away")
             await asyncio.sleep(wait_s)
             wait_s = min(wait_s * 2, _LONGEST_WAIT_S)
 
@@ -266,7 +246,7 @@ class Ari:
         ) as socket:
             if not await self._want_few_events():
                 return False
-            await self._become("connected")
+            self._become("connected")
             if again:
                 self._tell_all("Reconnected")
             async for message in socket:
@@ -316,9 +296,26 @@ class Ari:
             self._log.warning("an event that is not JSON", text=text[:80])
             return ""
         channel, kind = channel_of(event), _field(event, "type")
+        self._silence.heard()
         if channel in self._queues and isinstance(kind, str):
             self._queues[channel].put_nowait(event)
+        elif channel is not None:
+            self._nobody_takes(channel, event)
         return str(kind)
+
+    def _nobody_takes(self, channel: str, event: Event) -> None:
+        """A channel that comes after its call was given up: it is not dialled (Down), and nobody else would end it."""
+        if _field(event, "type") == "StasisStart" and _field(_field(event, "channel"), "state") == "Down":
+            task = asyncio.create_task(self._end_late(channel), name=f"end of {channel}")
+            self._ending.add(task)
+            task.add_done_callback(self._ending.discard)
+
+    async def _end_late(self, channel: str) -> None:
+        self._log.warning("a channel came whose call was given up: it is ended", channel=channel)
+        try:
+            await self.request("DELETE", "channels", channel)
+        except (AriError, AriAway) as error:  # gone already; or it is seen when what is left is asked for
+            self._log.warning("it was not ended", channel=channel, error=str(error))
 
     def _tell_all(self, what: Literal["Lost", "Reconnected"]) -> None:
         for queue in self._queues.values():
@@ -341,16 +338,3 @@ def channel_of(event: Any) -> str | None:
 
 def _field(of: Any, name: str) -> Any:
     return of.get(name) if isinstance(of, dict) else None
-
-
-def _phrase(status: int) -> str:
-    return HTTPStatus(status).phrase if status in set(HTTPStatus) else ""
-
-
-def _message(text: bytes) -> str:
-    """What Asterisk says in an error's body."""
-    try:
-        told = json.loads(text)
-    except ValueError:
-        return ""
-    return str(told.get("message") or told.get("error") or "") if isinstance(told, dict) else ""

@@ -51,7 +51,7 @@ class AriCall:
         self._journal, self._media, self._clock = journal, media, clock
         self._kept: deque[str] = deque()
         self._over: CallEnded | None = None
-        self._created = self._gone = self._hanging_up = self._refused = False
+        self._created = self._dialled = self._gone = self._hanging_up = self._refused = False
         self._hangup: Event | None = None
         self._prompts = 0
 
@@ -67,6 +67,7 @@ class AriCall:
             if event is None:
                 await self._abandon("the ring limit passed and Asterisk did not end the call")
             elif event["type"] == "StasisStart":
+                self._dialled = True
                 await self._ask("POST", "dial", params={"timeout": _whole(self._dialling.ring)})
             elif _rings(event) and self.report.rang_at is None:
                 self.report.rang_at = self._clock()
@@ -89,15 +90,20 @@ class AriCall:
             for line in lines:
                 if not (barge_in and self._kept):
                     await self._play(line, stop_on_key=barge_in)
-            until = _now() + wait.total_seconds()
-            while not self._kept and await self._event(until) is not None:
-                pass
+            await self._key_within(wait)
+            if not self._kept and self._ari.state == "silent" and await self._ari.speaks(self._margin_s):
+                await self._key_within(wait)  # a key that was pressed meanwhile comes now
         except CallEnded:
             if not self._kept:  # a key once pressed is honoured, also by those who hang up right after it
                 raise
         if not self._kept and self._ari.state != "connected":  # a key may have been missed
             await self._abandon("the connection to Asterisk was lost while a key was waited for")
         return self._kept.popleft() if self._kept else None
+
+    async def _key_within(self, wait: timedelta) -> None:
+        until = _now() + wait.total_seconds()
+        while not self._kept and await self._event(until) is not None:
+            pass
 
     async def decide(self, decision: Decision) -> None:
         """Commit a decision, also when the other side has hung up meanwhile. A second one changes nothing."""
@@ -189,8 +195,8 @@ class AriCall:
             self._gone = True
             self._end(Outcome.FAILED, f"Asterisk did not place the call: {error}")
         except AriAway as error:
-            self._gone = self.report.nothing_sent = not error.sent
-            self._end(Outcome.UNKNOWN if error.sent else Outcome.FAILED, str(error))
+            self._gone = not error.sent
+            self._end(Outcome.UNKNOWN, str(error))
 
     async def _ask(self, method: str, *path: str, params: dict[str, str]) -> None:
         """A request about the channel. A channel that is gone ends the call, as its last events say."""
@@ -201,6 +207,8 @@ class AriCall:
                 await self._drain(str(error))
             await self._abandon(f"Asterisk refused: {error}", Outcome.FAILED)
         except AriAway as error:
+            if path == ("dial",):
+                self._dialled = error.sent
             await self._abandon(str(error))
 
     async def _drain(self, why: str) -> NoReturn:
@@ -283,7 +291,13 @@ class AriCall:
             self.report.ended_at = self._clock()
 
     def _end(self, outcome: Outcome, why: str) -> NoReturn:
-        """From here on every method raises the same. A decision taken outweighs how the call ended."""
+        """From here on every method raises the same. A decision taken outweighs how the call ended.
+
+        R7: where `dial` never left, there is no doubt: no phone rang, and none will, though Asterisk may yet make the
+        channel (the connection ends it when it comes).
+        """
+        if outcome is Outcome.UNKNOWN and not self._dialled:
+            self.report.nothing_sent, outcome = True, Outcome.FAILED
         self._note_end()
         self._over = CallEnded(self.decision.outcome if self.decision else outcome, why)
         raise self._over

@@ -61,7 +61,12 @@ class Dialer:
         self.coupling = Coupling(self.app)
 
     def says(self) -> dict[str, object]:
-        return {"reason": self.reason, "calls": len(self.calls)}
+        """For `mai status` and /health; `left_out`: why some nodes get no calls while the others do."""
+        said: dict[str, object] = {"reason": self.reason, "calls": len(self.calls)}
+        not_there = [ari.problem for ari in self.clients if ari.state != "connected"]
+        if not_there and len(not_there) < len(self.clients):
+            said["left_out"] = "; ".join(not_there)
+        return said
 
     async def dial(self, stopping: asyncio.Event) -> None:
         """Claim and dial until told to stop."""

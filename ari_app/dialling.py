@@ -44,7 +44,7 @@ class CallReport:
     rang_at: datetime | None = None
     answered_at: datetime | None = None
     ended_at: datetime | None = None
-    nothing_sent: bool = False  #: Asterisk is away, and never heard of this call
+    nothing_sent: bool = False  #: Asterisk is away or silent, and was never told to dial: no phone rings
 
     @property
     def text(self) -> str:

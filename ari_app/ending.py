@@ -13,7 +13,7 @@ from store import calls, contacts, facts, numbers, triggers
 from store.calls import Ended, OpenCall
 from store.tx import Tx
 
-#: Until a contact whose call never reached an Asterisk is claimed again, from another node or when this one is back.
+#: Until a contact whose call no Asterisk was told to dial is claimed again, from another node or when this one is back.
 _NODE_GONE = timedelta(seconds=5)
 
 
@@ -47,7 +47,7 @@ def _is_test(tx: Tx, call: OpenCall) -> bool:
 
 
 def _what_follows(tx: Tx, app: App, call: OpenCall, ended: Ended, now: datetime) -> AfterCall:
-    if ended.nothing_sent:  # its node went away between claim and call: as if it had not been claimed
+    if ended.nothing_sent:  # its node went away before it was dialled: as if it had not been claimed
         return AfterCall(retry_at=now + _NODE_GONE)
     programme = app.programme_of(call.programme or "", call.version)
     refused_before = numbers.refused_by(tx, number=call.number) not in (None, call.id)

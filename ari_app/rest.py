@@ -24,11 +24,11 @@ _BODILESS = frozenset({204, 304})
 
 
 class Unreachable(Exception):
-    """No connection could be made: nothing was sent."""
+    """No connection could be had: nothing was sent."""
 
 
 class Lost(Exception):
-    """The connection ended, or the answer was no HTTP: the request may have been carried out."""
+    """The connection ended, or no answer came, or one that is no HTTP: the request may have been carried out."""
 
 
 class Answer(NamedTuple):
@@ -150,11 +150,36 @@ class Rest:
         self._all.clear()
         self._idle.clear()
 
-    async def request(self, method: str, target: str, body: bytes | None = None) -> Answer:
-        """Ask, and wait for the answer. `target`: path and query below the url, quoted by who asks.
+    async def request(
+        self, method: str, target: str, body: bytes | None = None, deadline_s: float | None = None
+    ) -> Answer:
+        """Ask, and wait for the answer. `target`: path and query below the url, quoted by who asks. `deadline_s`: for
+        all of it, its turn and the connection included; None: for ever.
 
         Raises Unreachable: nothing was sent; Lost: it may have been carried out. Cancelled, the connection is given up.
         """
+        request = self._written(method, target, body)
+        written = False
+        try:
+            async with asyncio.timeout(deadline_s), self._room:
+                connection = await self._connection()
+                written = True
+                try:
+                    return await connection.ask(request)
+                except BaseException:
+                    connection.close()
+                    raise
+                finally:
+                    if connection.open:
+                        self._idle.append(connection)
+                    else:
+                        self._all.discard(connection)
+        except TimeoutError:
+            if written:
+                raise Lost(f"no answer within {deadline_s:g} s") from None
+            raise Unreachable(f"no connection was free within {deadline_s:g} s") from None
+
+    def _written(self, method: str, target: str, body: bytes | None) -> bytes:
         if not target.isascii() or any(sign <= " " for sign in target):
             raise ValueError("a target that is not quoted")
         lines = f"{method} {self._path}{target} HTTP/1.1\r\n{self._lines}"
@@ -162,20 +187,7 @@ class Rest:
             lines += "Content-Type: application/json\r\n"
         if body is not None or method != "GET":
             lines += f"Content-Length: {len(body or b'')}\r\n"
-        request = f"{lines}\r\n".encode() + (body or b"")
-        async with self._room:
-            connection = await self._connection()
-            try:
-                answer = await connection.ask(request)
-            except BaseException:
-                connection.close()
-                raise
-            finally:
-                if connection.open:
-                    self._idle.append(connection)
-                else:
-                    self._all.discard(connection)
-            return answer
+        return f"{lines}\r\n".encode() + (body or b"")
 
     async def _connection(self) -> _Connection:
         """One that is open and was used lately, the last used first; else a new one."""

@@ -37,7 +37,7 @@ class Ended:
     node: str | None = None
     reason: str | None = None
     holds_line: bool = False  #: an agent has it: its channel is up until `free_line`
-    nothing_sent: bool = False  #: Asterisk never heard of it: the event has no fate yet
+    nothing_sent: bool = False  #: Asterisk was never told to dial it: the event has no fate yet
 
 
 @dataclass(frozen=True)
