@@ -66,6 +66,10 @@ class Ledger:
         rows = await self._rows("SELECT outcome, count(*) FROM calls GROUP BY outcome ORDER BY 2 DESC")
         return {str(outcome): count for outcome, count in rows}
 
+    async def last_outcomes(self) -> dict[str, str | None]:
+        """Numbers that were called, +84…, and how the last attempt ended."""
+        return dict(await self._rows("SELECT number, outcome FROM calls ORDER BY started_at"))
+
     async def alarms(self) -> list[Alarm]:
         """What people were told: every alarm there was, those that are over too."""
         rows = await self._rows("SELECT name, text, until IS NULL FROM alarms ORDER BY since")

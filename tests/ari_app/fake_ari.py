@@ -27,6 +27,7 @@ class FakeAri:
         self._heard = asyncio.Condition()
         self.answering = asyncio.Event()  #: cleared: requests are taken and not answered
         self.answering.set()
+        self.always: set[str] = set()  #: paths that are answered all the same
         self._sockets: set[web.WebSocketResponse] = set()
         self._connected = asyncio.Condition()
 
@@ -52,7 +53,8 @@ class FakeAri:
         async with self._heard:
             self.asked.append((request.method, request.rel_url.raw_path))
             self._heard.notify_all()
-        await self.answering.wait()
+        if request.path not in self.always:
+            await self.answering.wait()
         return self.answers(request.method, request.path, dict(request.query)) or web.Response(status=204)
 
     async def send(self, *events: dict[str, Any] | str) -> None:

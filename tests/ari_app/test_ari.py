@@ -174,6 +174,33 @@ async def test_a_connection_whose_application_is_not_known_is_made_again() -> No
         assert fake.connections == 2
 
 
+def made(channel: str, state: str = "Down") -> dict[str, Any]:
+    return {"type": "StasisStart", "channel": {"id": channel, "state": state}}
+
+
+async def test_a_channel_that_nobody_waits_for_any_more_is_ended() -> None:
+    """An Asterisk that stood still carries out what was given up: such a channel is not dialled, and would stay."""
+    async with fake_ari() as fake, Ari(fake.url, "u", "p") as ari:
+        await ari.ready(PATIENCE_S)
+        with ari.listen("call") as call, ari.listen("other") as other:
+            await fake.send(made("call"), made("other"), made("too late"), about("other", "last"))
+            await until(other, "last")
+            assert call.qsize() == 1
+            await fake.was_asked("DELETE", "/ari/channels/too%20late")
+            assert ("DELETE", "/ari/channels/call") not in fake.asked
+        await fake.was_asked("DELETE", "/ari/channels/call")  # it came, and its call ended without seeing it
+        assert ("DELETE", "/ari/channels/other") not in fake.asked
+
+
+async def test_a_channel_with_somebody_on_it_is_not_ended_unseen() -> None:
+    """Recovery decides about those that are up: an agent may have the call."""
+    async with fake_ari() as fake, Ari(fake.url, "u", "p") as ari:
+        await ari.ready(PATIENCE_S)
+        await fake.send(made("up", "Up"), made("late"))
+        await fake.was_asked("DELETE", "/ari/channels/late")
+        assert ("DELETE", "/ari/channels/up") not in fake.asked
+
+
 async def test_two_calls_cannot_listen_to_one_channel() -> None:
     async with fake_ari() as fake, Ari(fake.url, "u", "p") as ari:
         with ari.listen("one"), pytest.raises(ValueError, match="listened to already"), ari.listen("one"):

@@ -16,7 +16,7 @@ from ari_app.dialling import Dialling
 from core.outcomes import Outcome
 from core.phone import CallEnded, Decision
 from core.speech import Line
-from tests.ari_app.fake_ari import Answers, FakeAri, fake_ari
+from tests.ari_app.fake_ari import PATIENCE_S, Answers, FakeAri, fake_ari
 
 LINE = Line("hello", ("hello",))
 START = {"type": "StasisStart", "channel": {"id": "c1"}}
@@ -34,20 +34,28 @@ class Forgetful:
 
 
 @asynccontextmanager
-async def call_over(
-    folder: Path, answers: Answers = lambda *_: None
-) -> AsyncIterator[tuple[FakeAri, AriCall]]:
+async def call_and_ari(
+    folder: Path, answers: Answers = lambda *_: None, silent_s: float = PATIENCE_S, margin_s: float = 0.2
+) -> AsyncIterator[tuple[FakeAri, AriCall, Ari]]:
     (folder / "hello.wav").write_bytes(b"")
     what = Dialling("c1", "PJSIP/0@t", "090", timedelta(seconds=0), timedelta(minutes=1), "0901234567")
-    async with fake_ari(answers) as fake, Ari(fake.url, "u", "p", deadline_s=2) as ari:
+    async with fake_ari(answers) as fake, Ari(fake.url, "u", "p", deadline_s=2, silent_s=silent_s) as ari:
         await ari.ready(5)
         with ari.listen("c1") as events:
 
             def media(piece: str) -> Path:
                 return folder / f"{piece}.wav"
 
-            call = AriCall(ari, events, what, Forgetful(), media, lambda: datetime.now(UTC), margin_s=0.2)
-            yield fake, call
+            call = AriCall(ari, events, what, Forgetful(), media, lambda: datetime.now(UTC), margin_s)
+            yield fake, call, ari
+
+
+@asynccontextmanager
+async def call_over(
+    folder: Path, answers: Answers = lambda *_: None
+) -> AsyncIterator[tuple[FakeAri, AriCall]]:
+    async with call_and_ari(folder, answers) as (fake, call, _):
+        yield fake, call
 
 
 def playback(kind: str, state: str = "done") -> dict[str, Any]:
@@ -106,17 +114,75 @@ async def test_a_call_that_asterisk_refuses_is_failed(tmp_path: Path, status: in
         assert await ended(call.dial) == outcome
 
 
-async def test_a_call_whose_request_was_not_answered_is_unknown_and_is_ended(tmp_path: Path) -> None:
-    """R7: it may have rung, so it counts and is not tried again; the channel, if any, is ended."""
+async def lost_at(fake: FakeAri, call: AriCall, path: str) -> Outcome:
+    """Dial; the connection ends before this request is answered, which Asterisk may carry out all the same."""
+    fake.answering.clear()
+    dialling = asyncio.create_task(call.dial())
+    await fake.was_asked("POST", path)
+    await fake.abort()
+    fake.answering.set()
+    return await ended(lambda: dialling)
+
+
+async def test_a_call_that_may_be_dialled_is_unknown_and_is_ended(tmp_path: Path) -> None:
+    """R7: it may have rung, so it counts and is not tried again."""
     async with call_over(tmp_path) as (fake, call):
-        fake.answering.clear()
-        dialling = asyncio.create_task(call.dial())
-        await fake.was_asked("POST", "/ari/channels/create")
-        await fake.abort()
-        fake.answering.set()
-        assert await ended(lambda: dialling) is Outcome.UNKNOWN
+        fake.always.add("/ari/channels/create")
+        await fake.send(START)
+        assert await lost_at(fake, call, "/ari/channels/c1/dial") is Outcome.UNKNOWN
+        assert not call.report.nothing_sent
+        assert fake.asked[-1] == ("DELETE", "/ari/channels/c1")
+
+
+async def test_a_channel_that_may_come_is_no_call_and_is_ended(tmp_path: Path) -> None:
+    """R7: create rings nobody, and dial was never sent: there is no doubt, and the slot is given back."""
+    async with call_over(tmp_path) as (fake, call):
+        assert await lost_at(fake, call, "/ari/channels/create") is Outcome.FAILED
+        assert call.report.nothing_sent
         await call.hang_up()
         assert fake.asked[-1] == ("DELETE", "/ari/channels/c1")
+
+
+async def test_a_channel_that_is_never_seen_is_never_dialled(tmp_path: Path) -> None:
+    """Its StasisStart was lost, or does not come: the same."""
+    async with call_over(tmp_path) as (fake, call):
+        assert await ended(call.dial) is Outcome.FAILED
+        assert call.report.nothing_sent
+        assert fake.asked[-1] == ("DELETE", "/ari/channels/c1")
+        assert ("POST", "/ari/channels/c1/dial") not in fake.asked
+
+
+async def test_a_dial_that_could_not_be_written_rang_nobody(tmp_path: Path) -> None:
+    """Every connection waits for a silent Asterisk."""
+    async with call_and_ari(tmp_path) as (fake, call, ari):
+        fake.always.add("/ari/channels/create")
+        dialling = asyncio.create_task(ended(call.dial))
+        await fake.was_asked("POST", "/ari/channels/create")
+        fake.answering.clear()
+        others = [asyncio.create_task(ari.request("GET", "channels", str(n))) for n in range(50)]
+        await fake.was_asked("GET", "/ari/channels/15")
+        await fake.send(START)
+        assert await dialling is Outcome.FAILED
+        assert call.report.nothing_sent
+        assert ("POST", "/ari/channels/c1/dial") not in fake.asked
+        fake.answering.set()
+        await asyncio.gather(*others, return_exceptions=True)
+
+
+async def test_a_key_pressed_while_asterisk_stood_still_is_honoured(tmp_path: Path) -> None:
+    """It comes when Asterisk speaks again: till then nobody can say that no key was pressed."""
+    async with call_and_ari(tmp_path, silent_s=0.1, margin_s=PATIENCE_S) as (fake, call, ari):
+        await answered(fake, call)
+        fake.answering.clear()
+        other = asyncio.create_task(ari.request("GET", "channels"))
+        async with asyncio.timeout(PATIENCE_S):
+            await ari.until("silent")
+            asking = asyncio.create_task(call.ask((), "1", timedelta(seconds=0.1)))
+            await asyncio.wait({asking}, timeout=0.5)
+            await fake.send({"type": "ChannelDtmfReceived", "digit": "1", "channel": {"id": "c1"}})
+            assert await asking == "1"
+        fake.answering.set()
+        await asyncio.wait({other})
 
 
 async def test_a_call_that_asterisk_forgets_at_the_ring_limit_is_unknown(tmp_path: Path) -> None:

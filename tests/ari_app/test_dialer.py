@@ -124,6 +124,15 @@ async def test_calls_are_spread_over_the_nodes_that_are_there(office: Office) ->
     assert {attempt.node for attempt in office.phone.dialled} == {"ast1", "ast3"}
 
 
+async def test_it_says_which_nodes_get_no_calls_while_others_do(office: Office) -> None:
+    """`mai status`: in the operator's words; with none at all it is the reason."""
+    nodes = Node("ast1"), Node("ast2", "silent")
+    one = dialer(office, nodes=nodes)
+    assert one.says()["left_out"] == "Asterisk ast2 does not answer"
+    nodes[1].state = "connected"
+    assert "left_out" not in one.says()
+
+
 async def test_without_asterisk_nothing_is_claimed_and_the_reason_is_said(office: Office) -> None:
     """Issue 2, bad input: Asterisk not running; nothing is lost, and it goes on when it is back."""
     node = Node("ast1", "away")

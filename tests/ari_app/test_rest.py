@@ -141,6 +141,28 @@ async def test_an_answer_that_is_none_may_have_been_carried_out(answer: bytes) -
             await rest.request("POST", "/channels/create", b"{}")
 
 
+async def test_at_the_deadline_it_is_known_whether_the_request_was_written() -> None:
+    """R7: what never had its turn was certainly not carried out; what was written may have been, or be yet."""
+    never = asyncio.Event()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await read_one(reader)
+        written.set()
+        await never.wait()
+
+    written = asyncio.Event()
+    async with server(serve, most=1) as (rest, _):
+        first = asyncio.create_task(rest.request("POST", "/first", b"{}", 60))
+        await written.wait()
+        with pytest.raises(Unreachable, match="no connection was free within"):
+            await rest.request("POST", "/second", b"{}", 0.05)
+        first.cancel()
+        await asyncio.wait({first})
+        with pytest.raises(Lost, match="no answer within"):
+            await rest.request("POST", "/third", b"{}", 0.5)
+        never.set()
+
+
 async def test_a_request_that_is_given_up_takes_its_late_answer_with_it() -> None:
     """Else the next request would be answered with the last one's answer."""
     late = asyncio.Event()

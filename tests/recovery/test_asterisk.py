@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import aiohttp
 import pytest
 import pytest_asyncio
 
@@ -83,6 +84,57 @@ async def test_a_frozen_asterisk_is_noticed_and_got_over(running: Site) -> None:
 
 
 @pytest_loop
+async def test_nobody_is_lost_over_an_asterisk_that_says_nothing(running: Site) -> None:
+    """R7: what was not dialled is called when it answers again, once; nothing more is claimed for it meanwhile, and
+    the channels that it makes late are dialled by nobody and do not stay."""
+    tried, waiting = numbers(_PRESSES, 4, block=4), numbers(_PRESSES, 4, block=5)
+    running.signal_asterisk(signal.SIGSTOP)
+    try:
+        await running.top_up(tried)
+        await running.until("a dialer that says why it waits", lambda: _says(running, "says nothing"))
+        claimed = await running.ledger.numbers_called()
+        await running.top_up(waiting)
+        assert "takes what it is asked and says nothing" in await running.alarm(_ALARM, open_=True)
+        await running.until("the end of every attempt", lambda: _nothing_in_flight(running))
+        assert await running.ledger.numbers_called() == claimed
+        assert await _outcomes(running, tried) == {"failed"}
+    finally:
+        running.signal_asterisk(signal.SIGCONT)
+    await running.alarm(_ALARM, open_=False)
+    await running.until_called([*tried, *waiting])
+    await running.until_all_ended()
+    assert invariants.called_twice(running.calls().elements()) == {}
+    assert await _outcomes(running, [*tried, *waiting]) == {"accepted"}
+    await running.until("an Asterisk without a channel", lambda: _has_no_channel(running))
+
+
+async def _outcomes(running: Site, of: list[str]) -> set[str | None]:
+    """How the last attempts at these numbers ended, those that were tried at all."""
+    last = await running.ledger.last_outcomes()
+    return {last[number] for number in (f"+84{each[1:]}" for each in of) if number in last}
+
+
+async def _says(running: Site, what: str) -> bool:
+    """Whether `mai status` gives this reason."""
+    return what in str((await running.health())["parts"]["dialer"])
+
+
+async def _nothing_in_flight(running: Site) -> bool:
+    return not await running.ledger.since()
+
+
+async def _has_no_channel(running: Site) -> bool:
+    node = _config(running.there).asterisk.nodes[0]
+    known = aiohttp.encode_basic_auth(node.user, node.password.get_secret_value())
+    async with (
+        aiohttp.ClientSession(headers={"Authorization": known}) as session,
+        session.get(f"{node.ari_url}/ari/channels") as answer,
+    ):
+        answer.raise_for_status()
+        return not await answer.json()
+
+
+@pytest_loop
 async def test_controller_and_asterisk_killed_at_once(running: Site) -> None:
     """Issue 5, recovery: as when the machine loses its power."""
     up = await _calls_up(running, 3)
@@ -92,10 +144,15 @@ async def test_controller_and_asterisk_killed_at_once(running: Site) -> None:
     await _goes_on(running, 3, up)
 
 
-def _of_others(there: World) -> ManagedNode:
-    """An Asterisk with the settings of config.yaml that somebody else starts and ends."""
+def _config(there: World) -> Config:
     config = parse_config(there.config.read_text(encoding="utf-8"), "config.yaml", there.environment)
     assert isinstance(config, Config)
+    return config
+
+
+def _of_others(there: World) -> ManagedNode:
+    """An Asterisk with the settings of config.yaml that somebody else starts and ends."""
+    config = _config(there)
     node = config.asterisk.nodes[0].model_copy(update={"managed": True})
     return ManagedNode(config, node, there.folder / "others", installed(ROOT))
 
