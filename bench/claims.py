@@ -56,7 +56,7 @@ QUESTIONS: dict[str, Callable[[Tx], Any]] = {
     "the next 100 that are due": lambda tx: contacts.due(tx, programme=LIST, now=NOW, limit=_EACH),
     "enough planned ahead?": lambda tx: contacts.waiting(tx, programme=LIST, now=NOW, most=250),
     "past their freshness limit": lambda tx: contacts.stale(tx, programme=TOPUP, now=NOW, limit=50),
-    "when is the next due": lambda tx: contacts.next_due_at(tx, programme=LIST),
+    "when is the last due": lambda tx: contacts.last_due_at(tx, programme=LIST),
     "which programmes wait": contacts.programmes_waiting,
     "what mai report says of a list": _report,
 }

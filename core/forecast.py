@@ -3,12 +3,13 @@
 `mai dry-run` asks it before a programme begins, with what is assumed; `mai report` while it runs, with what was seen.
 """
 
-from collections.abc import Mapping, Sequence
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from core.calendar import closed
-from core.campaigns import Campaign
+from core.campaigns import DAY, Campaign
 from core.config import Trunk
 from core.facts import Law, Programme
 from core.outcomes import Outcome
@@ -76,36 +77,153 @@ def rests(programme: Programme) -> bool:
     return any(rule.id == "R9" for rule in binding("voice", programme.campaign.class_))
 
 
-def finished(
-    programme: Programme, law: Law, moment: datetime, seconds: float
-) -> tuple[datetime | None, int | None, float]:
-    """When so many seconds of dialling are over, on which day of dialling, and the seconds of the longest day.
+@dataclass(frozen=True)
+class Through:
+    """When everybody will have been called."""
 
-    (None, None, …): not within MOST_DAYS.
+    end: datetime | None  #: None: not within MOST_DAYS
+    days: int | None  #: on which calls are made
+    longest_day_s: float  #: seconds of dialling on the longest of these days
+
+
+def through(
+    programme: Programme,
+    law: Law,
+    moment: datetime,
+    rate: float,
+    *,
+    first: float,
+    shares: Mapping[str, float] | None = None,
+    later: float = 0,
+    last_due: datetime | None = None,
+) -> Through:
+    """Call `first` contacts from `moment` on, `rate` calls a second, and again those whose calls ended so.
+
+    Nobody is called again before the campaign's `after`, nor for advertising within 24 hours (R7), and with
+    `after_first_pass` not before the others were. `shares`: outcome -> its share of the calls. `later`: contacts that
+    wait for their next call already; `last_due`: when the last of all that wait is due. It is right to ten minutes, or to
+    a thousandth of the whole.
     """
+    queues = _Queues(programme, shares or {})
+    queues.add(moment, first, _FIRST)
+    queues.add(moment, later, _LAST)
+    if last_due is not None and last_due > moment:
+        queues.add(last_due, 0.0, _LAST)
     windows, margin = windows_of(programme, "voice", programme.campaign.class_, law), margin_of("voice", law)
-    if seconds <= 0:
-        return moment, 0, _seconds(windows, moment.date(), None, margin)
-    days, most, left = 0, 0.0, seconds
+    dialled: dict[date, float] = {}
+    each = max(_SLOT, timedelta(seconds=min(first / rate / _PART, 86_400.0)))
+    for start, until in _slots(programme, law, moment, each):
+        if queues.empty:
+            break
+        end = _dial(queues, start, until, rate)
+        if end is not None:
+            moment, day = end, start.date()
+            dialled[day] = dialled.get(day) or _seconds(windows, day, margin)
+    longest = max(dialled.values(), default=_seconds(windows, moment.date(), margin))
+    if not queues.empty:
+        return Through(None, None, longest)
+    whole = (moment + timedelta(milliseconds=500)).replace(microsecond=0)  # seconds
+    return Through(whole.astimezone(VIETNAM), len(dialled), longest)
+
+
+#: Calls that follow each other are foretold together by so much time, and of a long programme by this part of it.
+_SLOT, _PART = timedelta(minutes=10), 1000
+#: Whose call it is: the first of its contact, the n-th again after the outcome of this place, or one after which none is.
+_FIRST, _LAST = (0, -1), (1, -2)
+
+
+@dataclass(frozen=True)
+class _Again:
+    share: float
+    times: int
+    gap: timedelta
+    after_all: bool  #: not before all earlier calls were made
+
+
+class _Queues:
+    """Calls by when they are due: each kind in order."""
+
+    def __init__(self, programme: Programme, shares: Mapping[str, float]) -> None:
+        rest = DAY if programme.campaign.class_ == "advertising" else timedelta()
+        self._again = [
+            _Again(shares[outcome.value], retry.times, max(retry.after, rest), retry.after_first_pass)
+            for outcome, follow in programme.campaign.after.items()
+            if (retry := follow.retry) is not None and shares.get(outcome.value)
+        ]
+        self._due: dict[tuple[int, int], deque[tuple[datetime, float]]] = {}
+
+    @property
+    def empty(self) -> bool:
+        return not any(self._due.values())
+
+    def add(self, due: datetime, calls: float, kind: tuple[int, int]) -> None:
+        if calls > 0 or kind == _LAST:
+            self._due.setdefault(kind, deque()).append((due, calls))
+
+    def take(self, now: datetime, most: float) -> float | None:
+        """Make up to so many of the calls that are next at this moment: how many; None: none is due."""
+        kind = self._next(now)
+        if kind is None:
+            return None
+        due, calls = self._due[kind].popleft()
+        made = min(calls, most)
+        if calls > made:
+            self._due[kind].appendleft((due, calls - made))
+        turn, place = kind
+        for each, again in enumerate(self._again):
+            if place in (-1, each) and turn < again.times:
+                self.add(now + again.gap, made * again.share, (turn + 1, each))
+        return made
+
+    def _next(self, now: datetime) -> tuple[int, int] | None:
+        """Among the others: who has waited longer is called again before others are called at all."""
+        waiting = sorted(kind for kind, due in self._due.items() if due)
+        ready = [kind for kind in waiting if self._due[kind][0][0] <= now]
+        among = [kind for kind in ready if kind != _FIRST and not self._after_all(kind)]
+        return next(iter(among or [kind for kind in ready if kind[0] == waiting[0][0]]), None)
+
+    def _after_all(self, kind: tuple[int, int]) -> bool:
+        return kind[1] >= 0 and self._again[kind[1]].after_all
+
+    def next_due(self, now: datetime) -> datetime | None:
+        """When the next that is not due yet will be."""
+        return min((due[0][0] for due in self._due.values() if due and due[0][0] > now), default=None)
+
+
+def _dial(queues: _Queues, start: datetime, until: datetime, rate: float) -> datetime | None:
+    """What can be called in this time: when the last of it was; None: nothing."""
+    now, end = start, None
+    while now < until:
+        made = queues.take(now, (until - now).total_seconds() * rate)
+        if made is None:
+            due = queues.next_due(now)
+            if due is None or due >= until:
+                break
+            now = due
+        else:
+            now = end = now + timedelta(seconds=made / rate)
+    return end
+
+
+def _slots(
+    programme: Programme, law: Law, moment: datetime, each: timedelta
+) -> Iterator[tuple[datetime, datetime]]:
+    """The time in which calls may go out from `moment` on, in pieces."""
+    windows, margin = windows_of(programme, "voice", programme.campaign.class_, law), margin_of("voice", law)
     for ahead in range(MOST_DAYS):
         day = moment.date() + timedelta(days=ahead)
         if rests(programme) and closed(day, law.extra_tet_days):
             continue
-        most = max(most, _seconds(windows, day, None, margin))
-        days += bool(_seconds(windows, day, moment, margin))
         for start, end in spans(windows, day):
             begins = max(start, moment)
-            length = max(0.0, (end - margin - begins).total_seconds())
-            if 0 < left <= length:
-                return (begins + timedelta(seconds=left)).astimezone(VIETNAM), days, most
-            left -= length
-    return None, None, most
+            while begins < end - margin:
+                ends = min(begins + each, end - margin)
+                yield begins, ends
+                begins = ends
 
 
-def _seconds(windows: Windows, day: date, since: datetime | None, margin: timedelta) -> float:
-    lengths = (
-        (end - margin - max(start, since or start)).total_seconds() for start, end in spans(windows, day)
-    )
+def _seconds(windows: Windows, day: date, margin: timedelta) -> float:
+    lengths = ((end - margin - start).total_seconds() for start, end in spans(windows, day))
     return sum(max(0.0, length) for length in lengths)
 
 

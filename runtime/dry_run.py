@@ -14,7 +14,7 @@ from typing import Any
 from rich.table import Table
 
 from core.facts import Event, Programme
-from core.forecast import Assumed, calls_each, finished, first_moment, rate_of, shares_of
+from core.forecast import Assumed, calls_each, first_moment, rate_of, shares_of, through
 from core.funnel import funnel
 from core.messages import compose
 from core.outcomes import Outcome
@@ -79,13 +79,15 @@ def _effort(
     trunks = installation.config.trunks
     rate = rate_of(trunks, assumed, programme.campaign)
     calls = ceil(reached * calls_each(programme, shares_of({}, assumed)) - 1e-6)
-    end, days, most = finished(programme, installation.law.at(moment), moment, calls / rate)
+    found = through(
+        programme, installation.law.at(moment), moment, rate, first=reached, shares=shares_of({}, assumed)
+    )
     return {
         "calls": calls,
         "calls_per_second": round(rate, 3),
-        "calls_per_day": min(calls, int(most * rate)),
-        "days": days,
-        "finished": end.isoformat() if end else None,
+        "calls_per_day": min(calls, int(found.longest_day_s * rate)),
+        "days": found.days,
+        "finished": found.end.isoformat() if found.end else None,
         "peak_channels": min(sum(t.max_channels for t in trunks), ceil(rate * assumed.busy_s - 1e-6), calls),
     }
 

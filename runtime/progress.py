@@ -7,7 +7,7 @@ from math import ceil
 from typing import Any
 
 from core.facts import Programme
-from core.forecast import ENOUGH, Assumed, calls_each, finished, first_moment, lately, rate_of, shares_of
+from core.forecast import ENOUGH, Assumed, calls_each, first_moment, lately, rate_of, shares_of, through
 from core.written import VIETNAM
 from runtime.app import Installation
 from runtime.shown import as_table, grouped, out
@@ -28,6 +28,7 @@ class Seen:
     running: Mapping[str, int]  #: contacts that are being called: dialing, up
     place: tuple[int, int] | None  #: numbers taken from its target list, and in it; None: no list
     begun: tuple[tuple[datetime, int], ...]  #: calls by slices of time, the latest first
+    last_due: datetime | None  #: when the last of all that wait is due; None: nobody waits
     paused_by: str | None
 
 
@@ -38,6 +39,7 @@ def seen(tx: Tx, *, programme: str) -> Seen:
         running=contacts.running(tx, programme=programme),
         place=lists.place_in_targets(tx, programme=programme),
         begun=tallies.begun_lately(tx, programme=programme, most=_SLICES),
+        last_due=contacts.last_due_at(tx, programme=programme),
         paused_by=settings.paused_by(tx, programme=programme),
     )
 
@@ -71,11 +73,11 @@ def progress(
     untaken = found.place[1] - found.place[0]
     left = untaken + waiting + being_called
     told["share"] = round(done / (done + left), 4) if done + left else 1.0
-    return told | _forecast(sums, untaken, programme, installation, now, rate)
+    return told | _forecast(found, untaken, programme, installation, now, rate)
 
 
 def _forecast(
-    sums: Tallies,
+    found: Seen,
     untaken: int,
     programme: Programme,
     installation: Installation,
@@ -83,22 +85,25 @@ def _forecast(
     rate: float | None,
 ) -> dict[str, Any]:
     """The calls that are left, and when they will have been made: shares and rate as they were so far."""
-    assumed = Assumed()
-    each = calls_each(programme, shares_of(sums.calls, assumed))
+    sums, assumed = found.sums, Assumed()
+    shares = shares_of(sums.calls, assumed)
+    each = calls_each(programme, shares)
     decided = sums.called + sum(sums.refused.values())
     reached = sums.called / decided if decided >= ENOUGH else 1.0
-    first = sums.waiting.get(1, 0)
-    later = sum(sums.waiting.values()) - first
-    calls = ceil((untaken * reached + first) * each + later - 1e-6)
+    first = untaken * reached + sums.waiting.get(1, 0)
+    later = sum(sums.waiting.values()) - sums.waiting.get(1, 0)
+    calls = ceil(first * each + later - 1e-6)
     per_second = rate or rate_of(installation.config.trunks, assumed, programme.campaign)
     law = installation.law.at(now)
     moment = first_moment(programme, law, now.astimezone(VIETNAM))
-    end, days, _ = finished(programme, law, moment, calls / per_second)
+    ends = through(
+        programme, law, moment, per_second, first=first, shares=shares, later=later, last_due=found.last_due
+    )
     return {
         "calls_left": calls,
         "forecast_by": "calls lately" if rate else "calls per second of the trunks",
-        "finished": end.isoformat() if end and calls else None,
-        "days": days if calls else 0,
+        "finished": ends.end.isoformat() if ends.end and calls else None,
+        "days": ends.days if calls else 0,
     }
 
 

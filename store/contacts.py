@@ -78,8 +78,8 @@ _TAKE_DUE = Prepared(_DUE.with_for_update(skip_locked=True))
 _EARLIEST = select(func.min(contacts.c.pass_no)).where(contacts.c.programme == bindparam("programme"))
 _EARLIEST_DUE = Prepared(_EARLIEST.where(contacts.c.state == word("due")))
 _EARLIEST_RUNNING = Prepared(_EARLIEST.where(contacts.c.state.in_(words("dialing", "up"))))
-_FIRST_DUE = Prepared(
-    select(func.min(contacts.c.due_at))
+_LAST_DUE = Prepared(
+    select(func.max(contacts.c.due_at))
     .where(contacts.c.state == word("due"), contacts.c.programme == bindparam("programme"))
     .where(contacts.c.pass_no == bindparam("pass_no"))
 )
@@ -158,10 +158,10 @@ def _earliest_pass(tx: Tx, programme: str) -> int | None:
     return int(waiting if running is None else min(waiting, running))
 
 
-def next_due_at(tx: Tx, *, programme: str) -> datetime | None:
-    """When the next contact of a programme will be due, as far as it is known."""
+def last_due_at(tx: Tx, *, programme: str) -> datetime | None:
+    """When the last contact of a programme that waits will be due; None: none waits."""
     passes = ({"programme": programme, "pass_no": each} for each in passes_waiting(tx, programme=programme))
-    return moment(min((tx.execute(_FIRST_DUE, each).scalar() for each in passes), default=None))
+    return moment(max((tx.execute(_LAST_DUE, each).scalar() for each in passes), default=None))
 
 
 def passes_waiting(tx: Tx, *, programme: str) -> tuple[int, ...]:

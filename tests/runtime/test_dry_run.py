@@ -14,7 +14,7 @@ from core import rules_of_programme as own
 from core.audience import conditions
 from core.campaigns import Audience, Campaign
 from core.facts import Event, Law, Programme, Subscriber, law_of
-from core.forecast import Assumed, finished
+from core.forecast import Assumed, through
 from core.funnel import _COLUMN, _MASKS, UNIFORM, People, answers, funnel
 from core.outcomes import Outcome
 from core.packages import Catalogue
@@ -207,7 +207,7 @@ def _installation(folder: Path, programme: Programme, **law: Any) -> Installatio
 
 
 def _notice(**changes: Any) -> Programme:
-    follow = {"retry": {"times": 1, "after": "1h"}}
+    follow = {"retry": {"times": 1, "after": "1h", "after_first_pass": True}}
     return sample.notice(after={Outcome.NO_ANSWER: follow, Outcome.ACCEPTED: {"sms": "link"}}, **changes)
 
 
@@ -278,4 +278,5 @@ def test_a_campaign_without_windows_does_not_end() -> None:
     """Not within ten years: said so, not counted for ever."""
     never = sample.programme(windows={"calls": ("06:00-07:00",)})
     assert isinstance(never.campaign, Campaign)
-    assert finished(never, sample.LAW, NOW, 5)[:2] == (None, None)
+    found = through(never, sample.LAW, NOW, 1, first=5)
+    assert (found.end, found.days) == (None, None)

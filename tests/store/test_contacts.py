@@ -31,7 +31,8 @@ async def test_what_is_due_comes_in_order_and_nothing_before_its_time(store: Sto
 
     await store.write(plan)
     assert await store.read(lambda tx: _due(tx, minutes=5)) == ["first", "second"]
-    assert await store.read(lambda tx: contacts.next_due_at(tx, programme="topup")) == later(minutes=1)
+    assert await store.read(lambda tx: contacts.last_due_at(tx, programme="topup")) == later(minutes=10)
+    assert await store.read(lambda tx: contacts.last_due_at(tx, programme="renewal")) is None
 
 
 async def test_a_contact_that_two_want_is_claimed_by_one(store: Store) -> None:

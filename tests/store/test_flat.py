@@ -61,7 +61,7 @@ QUESTIONS: dict[str, Callable[[Tx], Any]] = {
     ),
     "waiting": partial(contacts.waiting, now=NOW, most=10, programme="topup"),
     "stale": partial(contacts.stale, now=NOW, limit=10, programme="topup"),
-    "next due": partial(contacts.next_due_at, programme="topup"),
+    "last due": partial(contacts.last_due_at, programme="topup"),
     "passes": partial(contacts.passes_waiting, programme="topup"),
     "programmes": contacts.programmes_waiting,
 }
@@ -81,7 +81,7 @@ async def test_what_waits_is_known_by_pass_and_moment(store: Store) -> None:
     await store.write(partial(add, first=0, until=FEW))
     assert await store.read(partial(contacts.passes_waiting, programme="topup")) == (1, 2)
     assert await store.read(partial(contacts.programmes_waiting)) == {"topup"}
-    assert await store.read(partial(contacts.next_due_at, programme="topup")) == later(minutes=-56)
-    assert await store.read(partial(contacts.next_due_at, programme="bluezone")) is None
+    assert await store.read(partial(contacts.last_due_at, programme="topup")) == later(hours=48)
+    assert await store.read(partial(contacts.last_due_at, programme="bluezone")) is None
     assert await store.read(partial(contacts.waiting, programme="topup", now=NOW, most=10)) == 10
     assert await store.read(partial(contacts.waiting, programme="topup", now=NOW, most=99)) == 15
