@@ -13,7 +13,8 @@ from store import calls, contacts, facts, numbers, triggers
 from store.calls import Ended, OpenCall
 from store.tx import Tx
 
-#: Until a contact whose call no Asterisk was told to dial is claimed again, from another node or when this one is back.
+#: Until a contact whose call no Asterisk was told to dial is claimed again, from another node or when this one is back;
+#: each time so much later, for a node that makes channels and no calls would be asked for them for ever.
 _NODE_GONE = timedelta(seconds=5)
 
 
@@ -48,7 +49,7 @@ def _is_test(tx: Tx, call: OpenCall) -> bool:
 
 def _what_follows(tx: Tx, app: App, call: OpenCall, ended: Ended, now: datetime) -> AfterCall:
     if ended.nothing_sent:  # its node went away before it was dialled: as if it had not been claimed
-        return AfterCall(retry_at=now + _NODE_GONE)
+        return AfterCall(retry_at=now + _NODE_GONE * call.attempts)
     programme = app.programme_of(call.programme or "", call.version)
     refused_before = numbers.refused_by(tx, number=call.number) not in (None, call.id)
     if programme is None:

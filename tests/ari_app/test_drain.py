@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from ari_app.ari import AriAway
-from runtime.failed import CommandFailed
+from runtime.failed import WrongUsage
 from runtime.requests import LIVE, REQUESTS
 from tests.ari_app.office import AN, BINH, CHI, Listener, Office
 from tests.ari_app.test_dialer import Node, dialer, dialling, done, planned, until
@@ -60,9 +60,9 @@ async def test_calls_that_are_up_end_by_themselves_and_then_the_node_is_drained(
 
 async def test_a_node_that_there_is_not_is_named(office: Office) -> None:
     """A person's mistake."""
-    with pytest.raises(CommandFailed, match="one of ast1"):
+    with pytest.raises(WrongUsage, match="one of ast1"):
         await ask(office, "drain", node="ast9", by="An")
-    with pytest.raises(CommandFailed, match="'ast9' is not a node"):
+    with pytest.raises(WrongUsage, match="'ast9' is not a node"):
         await ask(office, "undrain", node="ast9")
 
 
@@ -81,6 +81,19 @@ async def test_a_contact_whose_node_went_away_before_the_call_left_is_called_lat
     await office.call()
     assert [attempt.number for attempt in office.phone.dialled] == [AN]
     assert await office.trigger_fate("t0") == ("called", None)
+
+
+async def test_a_contact_that_cannot_leave_waits_longer_each_time(office: Office) -> None:
+    """A node that takes every call and dials none would be asked for the same ones for ever."""
+    await planned(office, AN)
+    office.phone.refuses = AriAway("Asterisk ast1: no channel came", sent=False)
+    for waits_s in (5, 10, 15):
+        await office.call()
+        office.clock.move(seconds=waits_s - 1)
+        assert (await office.call()).claimed == ()
+        office.clock.move(seconds=1)
+    office.phone.refuses = None
+    assert len((await office.call()).claimed) == 1
 
 
 async def test_a_test_call_that_could_not_leave_is_not_made_later(office: Office) -> None:
