@@ -116,8 +116,8 @@ async def test_no_more_calls_are_up_than_the_trunk_has_channels(office: Office) 
 
 
 async def test_calls_are_spread_over_the_nodes_that_are_there(office: Office) -> None:
-    """DESIGN §4: several Asterisk nodes; one that is away holds up nobody."""
-    nodes = Node("ast1"), Node("ast2", "away"), Node("ast3")
+    """DESIGN §4: several Asterisk nodes; one that is away or says nothing holds up nobody."""
+    nodes = Node("ast1"), Node("ast2", "away"), Node("ast3"), Node("ast4", "silent")
     await planned(office, AN, BINH)
     async with dialling(dialer(office, nodes=nodes)):
         await done(office, 2)
