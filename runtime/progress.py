@@ -117,9 +117,11 @@ def show(told: Mapping[str, Any]) -> None:
         _say(f"  list: {grouped(told['targets'])} numbers, {grouped(told['taken'])} taken from it")
     if told["planned"]:
         waiting = ", ".join(f"{grouped(count)} in pass {each}" for each, count in told["waiting"].items())
+        refused = sum(told["refused_by"].values())
         _say(
-            f"  called: {grouped(told['called'])} of {grouped(told['planned'])} planned; "
-            f"being called: {grouped(told['being_called'])}; waiting: {waiting or '0'}"
+            f"  planned: {grouped(told['planned'])}, of them {grouped(told['called'])} called"
+            f"{f', {grouped(refused)} refused by a rule' if refused else ''}; "
+            f"being called now: {grouped(told['being_called'])}; waiting: {waiting or '0'}"
         )
     if told["calls_per_hour"] is not None:
         _say(f"  calls an hour, lately: {grouped(told['calls_per_hour'])}")

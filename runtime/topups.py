@@ -43,13 +43,8 @@ def _shown(text: str, most: int) -> str:
     return "".join(letter if letter.isprintable() else "?" for letter in text[:most])
 
 
-def parse_topup(raw: Mapping[str, object], now: datetime) -> Event:
-    """The event that `raw` describes; `at` absent: now. Raises BadTopup for the first field that is wrong."""
-    return parse_event("topup", raw, now)
-
-
 def parse_event(kind: TriggerKind, raw: Mapping[str, object], now: datetime) -> Event:
-    """An event of any kind of core/triggers.py that comes as an event: the same fields, checked the same way.
+    """The event that `raw` describes; `at` absent: now. Raises BadTopup for the first field that is wrong.
 
     The amount of a top-up must be there; of another event it may be absent: a script that says it is not said then.
     """

@@ -301,16 +301,6 @@ def running(tx: Tx, *, programme: str) -> dict[str, int]:
     return {row.state: row.counted for row in tx.execute(counted)}
 
 
-def counts(tx: Tx, *, programme: str) -> dict[str, int]:
-    """Contacts of a programme by state: due, dialing, up, done, unknown (absent: none)."""
-    counted = (
-        select(contacts.c.state, func.count().label("counted"))
-        .where(contacts.c.programme == programme)
-        .group_by(contacts.c.state)
-    )
-    return {row.state: row.counted for row in tx.execute(counted)}
-
-
 def _contact(row: Any) -> Contact:
     return Contact(
         id=row.id,

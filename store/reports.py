@@ -99,7 +99,10 @@ def ringing(tx: Tx, *, programme: str) -> dict[str, Any]:
 
 
 def status(tx: Tx, *, now: datetime) -> dict[str, Any]:
-    """What is up and what waits, what is paused and wrong, and which lists are in force."""
+    """What is up and what waits, what is paused and wrong, and which lists are in force.
+
+    Calls that are unknown: all of them so far, those that are removed with age as well.
+    """
     running = {"dialing": 0, "up": 0}
     open_ = calls.c.state.in_([word("dialing"), word("up")])
     for row in tx.execute(
@@ -109,10 +112,11 @@ def status(tx: Tx, *, now: datetime) -> dict[str, Any]:
     return {
         "calls": running,
         "triggers_new": _waiting(tx, triggers, triggers.c.received_at, now, "new")[0],
+        "contacts": contacts_waiting(tx, now=now),
         **{name: _due(tx, table, now) for name, table in _QUEUES.items()},
         "sending": _number(tx, messages, "sending"),
         "asked": _number(tx, registrations, "asked"),
-        "unknown": {"calls": _number(tx, calls, "unknown"), "messages": _number(tx, messages, "unknown")},
+        "unknown": {"calls": _calls_unknown(tx), "messages": _number(tx, messages, "unknown")},
         "paused": [
             {"programme": each.programme, "by": each.by, "at": each.at.isoformat()}
             for each in settings.paused(tx)
@@ -125,7 +129,45 @@ def status(tx: Tx, *, now: datetime) -> dict[str, Any]:
     }
 
 
-_QUEUES = {"contacts": contacts, "registrations": registrations, "messages": messages}
+_QUEUES = {"registrations": registrations, "messages": messages}
+#: Contacts of one pass that are counted one by one, where it must be.
+_FEW = 10_000
+
+
+def contacts_waiting(tx: Tx, *, now: datetime, few: int = _FEW) -> dict[str, Any]:
+    """Contacts that wait now, and for later, and since when the first waits; exact, and no million is counted.
+
+    A later pass of a programme, while an earlier one has not been called, is for later.
+    """
+    ready = every = 0
+    firsts: list[int] = []
+    for programme in tallies.programmes(tx):
+        waiting = tallies.by_value(tx, programme=programme, what="waiting")
+        passes = sorted((int(each), count) for each, count in waiting.items())
+        every += sum(waiting.values())
+        for place, (pass_no, count) in enumerate(passes):
+            of = (contacts.c.state == word("due"), contacts.c.programme == programme,
+                  contacts.c.pass_no == pass_no)  # fmt: skip
+            firsts += tx.execute(select(func.min(contacts.c.due_at)).where(*of)).scalars()
+            ready += _ready(tx, of, now, count, few) if place == 0 else 0
+    oldest = min((each for each in firsts if each is not None), default=None)
+    return {"due": ready, "later": every - ready, "oldest_due_at": iso(oldest)}
+
+
+def _ready(tx: Tx, of: tuple[ColumnElement[bool], ...], now: datetime, every: int, few: int) -> int:
+    """How many of these are due now: what is due is counted, or what is not, whichever are few."""
+    for side, are_due in ((contacts.c.due_at <= us(now), True), (contacts.c.due_at > us(now), False)):
+        some = select(contacts.c.id).where(*of, side).limit(few).subquery()
+        counted: int = tx.execute(select(func.count()).select_from(some)).scalar_one()
+        if counted < few:
+            return counted if are_due else max(every - counted, 0)
+    due = select(func.count()).select_from(contacts).where(*of, contacts.c.due_at <= us(now))
+    return int(tx.execute(due).scalar_one())
+
+
+def _calls_unknown(tx: Tx) -> int:
+    sums = (tallies.by_value(tx, programme=each, what="ended") for each in tallies.programmes(tx))
+    return sum(each.get("unknown", 0) for each in sums)
 
 
 def _due(tx: Tx, table: Any, now: datetime) -> dict[str, Any]:

@@ -92,6 +92,31 @@ def of(tx: Tx, *, programme: str) -> Tallies:
     )
 
 
+_NEXT_PROGRAMME = Prepared(
+    select(func.min(tallies.c.programme)).where(tallies.c.programme > bindparam("after"))
+)
+_BY_VALUE = Prepared(
+    select(tallies.c.value, _SUM.label("how_many"))
+    .where(tallies.c.programme == bindparam("programme"), tallies.c.what == bindparam("what"))
+    .group_by(tallies.c.value)
+)
+
+
+def programmes(tx: Tx) -> tuple[str, ...]:
+    """The programmes that have sums, also those whose file is gone. A step of the index for each."""
+    found: list[str] = []
+    after: str | None = ""
+    while (after := tx.execute(_NEXT_PROGRAMME, {"after": after}).scalar()) is not None:
+        found.append(after)
+    return tuple(found)
+
+
+def by_value(tx: Tx, *, programme: str, what: str) -> dict[str, int]:
+    """One kind of a programme's sums: those that are not 0."""
+    rows = tx.execute(_BY_VALUE, {"programme": programme, "what": what})
+    return {row.value: row.how_many for row in rows if row.how_many}
+
+
 def began(at: datetime) -> str:
     """The slice in which a call began, as `value`: texts of one length, in the order of time."""
     return f"{us(at) // (SLICE // _MICRO):08}"

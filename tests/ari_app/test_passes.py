@@ -109,6 +109,26 @@ async def test_the_end_is_foretold_from_the_calls_of_the_last_hour(office: Offic
     assert (start.hour, start.minute) == (10, 0)
 
 
+@pytest.mark.parametrize(
+    ("excluded", "line"),
+    [
+        ((), "planned: 3, of them 3 called; being called now: 0; waiting: 0"),
+        ((1,), "planned: 3, of them 2 called, 1 refused by a rule; being called now: 0; waiting: 0"),
+    ],
+)
+async def test_whom_a_rule_refused_is_told_beside_who_was_called(
+    office: Office, capsys: pytest.CaptureFixture[str], excluded: tuple[int, ...], line: str
+) -> None:
+    """It said "called 2 of 3", which looked as if one were still to come."""
+    office.programmes(notice(audience={}, after={}))
+    rows = [{"number": EVERYBODY[place], "reason": "liên lạc nghiệp vụ"} for place in excluded]
+    await office.list_of("exclusions", rows or [{"number": EVERYBODY[9], "reason": "x"}])
+    await office.targets(EVERYBODY[:3])
+    await _called(office, times=2)
+    progress.show(await _told(office))
+    assert line in capsys.readouterr().out
+
+
 async def test_people_read_it_with_vietnamese_numbers(
     office: Office, capsys: pytest.CaptureFixture[str]
 ) -> None:

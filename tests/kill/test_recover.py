@@ -21,6 +21,7 @@ from store.tx import Tx
 from tests.asterisk.callee import Callee, Leg
 from tests.asterisk.conftest import PASSWORD, World, attempt
 from tests.small_app import small_app
+from tests.store.sample import contacts_of
 
 pytestmark = pytest.mark.asterisk
 
@@ -119,7 +120,7 @@ async def test_a_call_left_in_stasis_is_ended_and_called_unknown(
         await (await callee.leg("0901000101")).wait_for(ends)
         ended = await app.store.read(lambda tx: row(tx, chosen.id))
         assert (ended["outcome"], ended["state"], bool(ended["keeps_slot"])) == ("unknown", "unknown", True)
-        assert await app.store.read(lambda tx: contacts.counts(tx, programme="p")) == {"unknown": 1}
+        assert await app.store.read(lambda tx: contacts_of(tx, programme="p")) == {"unknown": 1}
         assert await recovered(world, app, prompts) == (0, set())
 
 
@@ -192,7 +193,7 @@ async def test_a_call_that_asterisk_does_not_know_is_unknown(
     async with small_app(tmp_path) as app:
         await claimed(app, chosen.id, chosen.number)
         assert (await recovered(world, app, prompts))[0] == 1
-        assert await app.store.read(lambda tx: contacts.counts(tx, programme="p")) == {"unknown": 1}
+        assert await app.store.read(lambda tx: contacts_of(tx, programme="p")) == {"unknown": 1}
         assert [leg.number for leg in callee.legs] == []
 
 

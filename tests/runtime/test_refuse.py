@@ -12,7 +12,7 @@ from runtime.failed import CommandFailed
 from store import contacts, facts, journal, logs, messages
 from store.tx import Tx
 from tests.small_app import small_app
-from tests.store.sample import AN, contact, message
+from tests.store.sample import AN, contact, contacts_of, message
 
 
 async def _refuse(app: App, **fields: object) -> object:
@@ -33,9 +33,7 @@ async def test_a_refusal_withdraws_every_programme_and_is_confirmed_once(tmp_pat
         await app.store.write(partial(_queue, now=app.now()))
         assert await _refuse(app) is True
         assert await _refuse(app) is False
-        states = await app.store.read(
-            lambda tx: [contacts.counts(tx, programme=p) for p in ("topup", "weekend")]
-        )
+        states = await app.store.read(lambda tx: [contacts_of(tx, programme=p) for p in ("topup", "weekend")])
         sent = await app.store.read(
             lambda tx: [(e["kind"], e["class"], e["state"]) for e in logs.sms(tx, number=AN)]
         )

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from core.facts import Event
 from core.written import VIETNAM
 from runtime.app import App
-from runtime.topups import FIELDS, BadTopup, parse_topup, take_topup
+from runtime.topups import FIELDS, BadTopup, parse_event, take_topup
 from store import logs, triggers
 from tests.small_app import small_app
 
@@ -25,7 +25,7 @@ GOOD: dict[str, object] = {"id": "t-1", "number": "0901234567", "amount": 50_000
 
 def test_a_topup_without_a_time_happened_now() -> None:
     """O1."""
-    assert parse_topup(GOOD, NOW) == Event("t-1", "topup", "+84901234567", NOW, 50_000)
+    assert parse_event("topup", GOOD, NOW) == Event("t-1", "topup", "+84901234567", NOW, 50_000)
 
 
 @pytest.mark.parametrize(
@@ -42,14 +42,14 @@ def test_its_time_is_taken_with_its_offset_and_shown_in_vietnamese_time(
     at: str | None, moment: datetime
 ) -> None:
     """R16: whether it is stale is the rules' matter, not this one's."""
-    event = parse_topup(GOOD | {"at": at}, NOW)
+    event = parse_event("topup", GOOD | {"at": at}, NOW)
     assert (event.at, event.at.utcoffset()) == (moment, timedelta(hours=7))
 
 
 @pytest.mark.parametrize(("id", "amount"), [("!", 1), ("~" * 64, 100_000_000), ("a/b?c=1&d;e'f\"g", 50_000)])
 def test_the_edges_of_what_is_allowed_are_allowed(id: str, amount: int) -> None:
     """O1: 1 to 64 printable ASCII characters; 1 to 100 million đồng."""
-    event = parse_topup(GOOD | {"id": id, "amount": amount}, NOW)
+    event = parse_event("topup", GOOD | {"id": id, "amount": amount}, NOW)
     assert (event.id, event.amount) == (id, amount)
 
 
@@ -78,7 +78,7 @@ def test_what_is_wrong_is_named_with_what_would_be_right(
 ) -> None:
     """O1: a person can put it right from the message alone."""
     with pytest.raises(BadTopup) as bad:
-        parse_topup(GOOD | change, NOW)
+        parse_event("topup", GOOD | change, NOW)
     assert bad.value.field == field
     assert says in bad.value.reason
 
@@ -98,7 +98,7 @@ _RAW = st.dictionaries(st.sampled_from(FIELDS) | _TEXT, _ANY, max_size=5) | st.f
 
 def parsed(raw: dict[str, Any], now: datetime = NOW) -> Event | BadTopup:
     try:
-        return parse_topup(raw, now)
+        return parse_event("topup", raw, now)
     except BadTopup as bad:
         return bad
 

@@ -7,7 +7,7 @@ from core.campaigns import Class
 from core.facts import Event
 from core.outcomes import Outcome
 from core.written import VIETNAM
-from store import calls, contacts, triggers
+from store import calls, contacts, reports, triggers
 from store.database import Tx
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=VIETNAM)
@@ -98,3 +98,9 @@ def end(
 
 
 REGISTER = AfterCall(registration=NewRegistration(package="C90N", offer="1"))
+
+
+def contacts_of(tx: Tx, *, programme: str) -> dict[str, int]:
+    """How many contacts there are by state, as `mai report` says it."""
+    found: dict[str, int] = reports.report(tx, programme=programme, of_events=False)["contacts"]
+    return found

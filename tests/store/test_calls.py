@@ -8,7 +8,20 @@ from core.outcomes import Outcome
 from core.phone import Decision
 from store import calls, contacts, facts, inbound, logs, messages, numbers, registrations
 from store.database import Store, Tx
-from tests.store.sample import AN, BINH, NOW, REGISTER, WORKER, claim, contact, dialing, end, later, message
+from tests.store.sample import (
+    AN,
+    BINH,
+    NOW,
+    REGISTER,
+    WORKER,
+    claim,
+    contact,
+    contacts_of,
+    dialing,
+    end,
+    later,
+    message,
+)
 
 YES = Decision(kind="register", key="1", package="C90N", offer="1")
 NO = Decision(kind="refuse", key="9")
@@ -46,7 +59,7 @@ async def test_the_end_of_a_call_brings_all_that_follows_at_once(store: Store) -
     assert (registration.version, registration.contact, registration.tries) == ("v1", "c1", 1)
     [trigger] = await store.read(lambda tx: [*logs.triggers(tx)])
     assert (trigger["fate"], trigger["call"]) == ("called", "call-1")
-    assert await store.read(lambda tx: contacts.counts(tx, programme="topup")) == {"done": 1}
+    assert await store.read(lambda tx: contacts_of(tx, programme="topup")) == {"done": 1}
 
 
 async def test_a_call_that_is_done_is_not_done_again(store: Store) -> None:
@@ -59,7 +72,7 @@ async def test_a_call_that_is_done_is_not_done_again(store: Store) -> None:
     [call] = await store.read(lambda tx: [*logs.calls(tx)])
     assert call["outcome"] == "no_answer"
     assert [entry["kind"] for entry in await store.read(lambda tx: [*logs.sms(tx)])] == ["missed"]
-    assert await store.read(lambda tx: contacts.counts(tx, programme="topup")) == {"done": 1}
+    assert await store.read(lambda tx: contacts_of(tx, programme="topup")) == {"done": 1}
 
 
 async def test_the_first_decision_of_a_call_stands(store: Store) -> None:
@@ -96,7 +109,7 @@ async def test_a_refusal_holds_from_its_key_on_for_every_programme(store: Store)
     }
     assert states == {"offer" + AN: "dropped", "thanks" + AN: "due", "offer" + BINH: "due"}
     counted = {
-        name: await store.read(lambda tx, n=name: contacts.counts(tx, programme=n))  # type: ignore[misc]
+        name: await store.read(lambda tx, n=name: contacts_of(tx, programme=n))  # type: ignore[misc]
         for name in ("weekend", "bluezone", "topup")
     }
     assert counted == {"weekend": {"done": 1}, "bluezone": {"due": 1}, "topup": {"dialing": 1, "due": 1}}
@@ -160,7 +173,7 @@ async def test_a_call_whose_fate_is_unknown_is_not_redialled(store: Store) -> No
     await store.write(dialing)
     await store.write(lambda tx: end(tx, "call-1", Outcome.UNKNOWN))
     assert await store.read(calls.open_calls) == ()
-    assert await store.read(lambda tx: contacts.counts(tx, programme="topup")) == {"unknown": 1}
+    assert await store.read(lambda tx: contacts_of(tx, programme="topup")) == {"unknown": 1}
     assert not await store.write(lambda tx: claim(tx, "c1", "call-2"))
 
 

@@ -7,7 +7,7 @@ from core.after_call import AfterCall
 from core.outcomes import Outcome
 from store import calls, contacts, logs, triggers
 from store.database import Store, Tx
-from tests.store.sample import BINH, NOW, claim, contact, dialing, end, later, topup
+from tests.store.sample import BINH, NOW, claim, contact, contacts_of, dialing, end, later, topup
 
 
 def _due(tx: Tx, *, list_exhausted: bool = True, minutes: float = 0) -> list[str]:
@@ -20,7 +20,7 @@ def _due(tx: Tx, *, list_exhausted: bool = True, minutes: float = 0) -> list[str
 async def test_planning_twice_makes_one_contact(store: Store) -> None:
     assert await store.write(lambda tx: contacts.plan(tx, contact(), now=NOW))
     assert not await store.write(lambda tx: contacts.plan(tx, contact(), now=NOW))
-    assert await store.read(lambda tx: contacts.counts(tx, programme="topup")) == {"due": 1}
+    assert await store.read(lambda tx: contacts_of(tx, programme="topup")) == {"due": 1}
 
 
 async def test_what_is_due_comes_in_order_and_nothing_before_its_time(store: Store) -> None:

@@ -11,7 +11,19 @@ from store import calls, contacts, messages, numbers, received, registrations, r
 from store.database import Store, Tx
 from store.forget import Forgotten, forget
 from store.schema import metadata
-from tests.store.sample import AN, BINH, NOW, REGISTER, claim, contact, dialing, end, later, message
+from tests.store.sample import (
+    AN,
+    BINH,
+    NOW,
+    REGISTER,
+    claim,
+    contact,
+    contacts_of,
+    dialing,
+    end,
+    later,
+    message,
+)
 
 FORMS = (AN, "84901234567", "0901234567")
 
@@ -136,5 +148,5 @@ async def test_what_was_planned_is_withdrawn_and_a_call_that_is_up_is_left_alone
     await store.write(plan)
     result = await _forget(store, later(minutes=1))
     assert ("calls", "is still being worked on") in _why(result)
-    assert await store.read(partial(contacts.counts, programme="topup")) == {"dialing": 1, "done": 1}
+    assert await store.read(partial(contacts_of, programme="topup")) == {"dialing": 1, "done": 1}
     assert await store.read(partial(messages.due, now=later(hours=1), limit=9)) == ()

@@ -2,19 +2,22 @@
 
 import asyncio
 from collections import Counter
+from datetime import datetime
 from functools import partial
 from importlib import import_module
 from random import Random
+from typing import Any
 
 import pytest
 from sqlalchemy import select, text
 
 from core.after_call import AfterCall
 from core.outcomes import Outcome
-from store import contacts, inbound, numbers, retention, tallies
+from store import contacts, inbound, numbers, reports, retention, tallies
 from store.database import Store
 from store.schema import metadata
 from store.tallies import Tallies
+from store.times import iso, us
 from store.tx import Tx
 from tests.store.sample import NOW, claim, contact, dialing, end, later
 
@@ -103,6 +106,40 @@ async def test_the_sums_are_what_counting_every_row_says(store: Store, seed: int
         said = await store.read(partial(tallies.of, programme=programme))
         assert said == await store.read(partial(counted, programme=programme))
         assert said.planned > 20
+
+
+def _waiting(tx: Tx, now: datetime) -> dict[str, Any]:
+    """What `mai status` says of contacts, by looking at every row."""
+    table = metadata.tables["contacts"]
+    rows = [row for row in tx.execute(select(table)) if row.state == "due"]
+    first = {row.programme: min(r.pass_no for r in rows if r.programme == row.programme) for row in rows}
+    ready = [row for row in rows if row.pass_no == first[row.programme] and row.due_at <= us(now)]
+    oldest = min((row.due_at for row in rows), default=None)
+    return {"due": len(ready), "later": len(rows) - len(ready), "oldest_due_at": iso(oldest)}
+
+
+@pytest.mark.parametrize("few", [3, 10_000])
+@pytest.mark.parametrize("seed", range(3))
+async def test_the_status_knows_who_waits_without_counting_them(store: Store, seed: int, few: int) -> None:
+    """Issue 5, 4: of a mass list, now and for later; also where more wait than are counted one by one."""
+    history = History(seed)
+    await asyncio.gather(*(store.write(history.step) for _ in range(300)))
+    for minutes in (-1, 0, 30, 60 * 24 * 3):
+        now = later(minutes=minutes)
+        said = await store.read(partial(reports.contacts_waiting, now=now, few=few))
+        assert said == await store.read(partial(_waiting, now=now))
+        assert said["due"] + said["later"] > 3
+
+
+async def test_calls_whose_fate_is_not_known_are_counted_once(store: Store) -> None:
+    def some(tx: Tx) -> None:
+        for place, outcome in enumerate((Outcome.UNKNOWN, Outcome.BUSY, Outcome.UNKNOWN)):
+            dialing(tx, f"c{place}", f"call-{place}", number=f"+8490000000{place}")
+            end(tx, f"call-{place}", outcome)
+
+    await store.write(some)
+    status = await store.read(partial(reports.status, now=NOW))
+    assert status["unknown"] == {"calls": 2, "messages": 0}
 
 
 async def test_a_function_that_fails_counts_nothing(store: Store) -> None:
