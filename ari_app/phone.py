@@ -1,8 +1,7 @@
-"""Which line does a call take? Trunks and nodes; `Phone.line` always hangs up and always frees the line."""
+"""Which line does a call take? Trunks and nodes; `Phone.line` always hangs up. Lines are counted in the store (rooms.py)."""
 
 import asyncio
 import re
-from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -63,33 +62,20 @@ class Phone:
     ) -> None:
         self._trunks: dict[str, Trunk] = {trunk.name: trunk for trunk in config.trunks}
         self._clients, self._media, self._clock = clients, media, clock
-        self._busy: Counter[str] = Counter()
         self._left = left
         self._agents: set[str] = set()
-        self._freed = asyncio.Event()
         self._calls: dict[str, AriCall] = {}
         self._leaving: set[asyncio.Task[None]] = set()
-
-    def free(self, trunk: str) -> int:
-        """How many more calls this trunk may carry."""
-        return self._trunks[trunk].max_channels - self._busy[trunk]
 
     @property
     def nodes(self) -> Collection[str]:
         """The names of the nodes that there are."""
         return self._clients.keys()
 
-    def watch_left(self, node: str, call: str, trunk: str) -> None:
+    def watch_left(self, node: str, call: str) -> None:
         """A call that agents took over, maybe before this process began, still holds its line until it ends."""
         if call not in self._agents:
-            self._busy[trunk] += 1
-            self._watch(self._clients[node], call, trunk)
-
-    async def wait_free(self, trunk: str, lines: int = 1) -> None:
-        """Returns when this trunk may carry so many more calls."""
-        while self.free(trunk) < lines:
-            self._freed.clear()
-            await self._freed.wait()
+            self._watch(self._clients[node], call)
 
     async def close(self) -> None:
         """Stop looking after calls that were handed over; they go on with their agents."""
@@ -99,7 +85,7 @@ class Phone:
 
     @asynccontextmanager
     async def line(self, attempt: Attempt, journal: Journal) -> AsyncIterator[AriCall]:
-        """A call to dial. Always hangs up at the end (unless handed over) and always frees the line.
+        """A call to dial. Always hangs up at the end, unless it was handed over.
 
         Raises ValueError for an attempt that cannot be dialled as written, AriAway when its node is gone; nothing
         was sent then.
@@ -108,7 +94,6 @@ class Phone:
         ari = self._clients.get(attempt.node)
         if ari is None:
             raise AriAway(f"node {attempt.node} is not driven from here any more", sent=False)
-        self._busy[attempt.trunk] += 1
         handed_over = False
         try:
             with ari.listen(attempt.id) as events:
@@ -122,9 +107,7 @@ class Phone:
                     await asyncio.shield(call.hang_up())
         finally:
             if handed_over:
-                self._watch(ari, attempt.id, attempt.trunk)
-            else:
-                self._free_one(attempt.trunk)
+                self._watch(ari, attempt.id)
 
     def end_refused(self, call: str, via: str) -> bool:
         """R6: end a call of ours, since its subscriber refused advertising `via` another way. False: none is up."""
@@ -168,14 +151,14 @@ class Phone:
             offer_text=attempt.offer_text,
         )
 
-    def _watch(self, ari: Ari, call: str, trunk: str) -> None:
+    def _watch(self, ari: Ari, call: str) -> None:
         """A call handed over to agents still holds its line until it ends."""
         self._agents.add(call)
-        task = asyncio.create_task(self._until_gone(ari, call, trunk))
+        task = asyncio.create_task(self._until_gone(ari, call))
         self._leaving.add(task)
         task.add_done_callback(self._leaving.discard)
 
-    async def _until_gone(self, ari: Ari, call: str, trunk: str) -> None:
+    async def _until_gone(self, ari: Ari, call: str) -> None:
         try:
             with ari.listen(call) as events:
                 while await _exists(ari, call):
@@ -184,11 +167,6 @@ class Phone:
                 await self._left(call)
         finally:
             self._agents.discard(call)
-            self._free_one(trunk)
-
-    def _free_one(self, trunk: str) -> None:
-        self._busy[trunk] -= 1
-        self._freed.set()
 
 
 def _held(dialplan: Mapping[str, Any], app: str) -> bool:

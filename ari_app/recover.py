@@ -103,7 +103,7 @@ async def _watch_agents(
     """The calls that agents took over: those that are up hold their line until they end, the others none any more."""
     for call in await app.store.read(calls.with_agents):
         if call.node is not None and call.node in wanted and call.id in live:
-            phone.watch_left(call.node, call.id, call.trunk)
+            phone.watch_left(call.node, call.id)
         elif call.node in wanted or call.node not in others:
             await app.store.write(partial(calls.free_line, call_id=call.id))
 

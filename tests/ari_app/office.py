@@ -118,7 +118,7 @@ class FakePhone:
             await call.hang_up()
             self.up.discard(attempt.id)
 
-    def watch_left(self, node: str, call: str, trunk: str) -> None:
+    def watch_left(self, node: str, call: str) -> None:
         self.watched.append(call)
 
     async def live_channels(self, nodes: Collection[str] | None = None) -> list[LiveChannel]:

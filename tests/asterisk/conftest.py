@@ -184,9 +184,17 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
+@pytest.fixture
+def left() -> "asyncio.Queue[str]":
+    """The calls that agents took over, as they end."""
+    return asyncio.Queue()
+
+
 @pytest_asyncio.fixture
-async def phone(world: World, ari: Ari, prompts: Callable[[str], Path]) -> AsyncIterator[Phone]:
-    phone = Phone(world.config, {"ast1": ari}, prompts, now)
+async def phone(
+    world: World, ari: Ari, prompts: Callable[[str], Path], left: "asyncio.Queue[str]"
+) -> AsyncIterator[Phone]:
+    phone = Phone(world.config, {"ast1": ari}, prompts, now, left.put)
     yield phone
     await phone.close()
 

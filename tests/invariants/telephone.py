@@ -53,7 +53,7 @@ class Telephone:
     def waits(self, call: str) -> bool:
         return call in self.lines or call in self.stuck
 
-    def watch_left(self, node: str, call: str, trunk: str) -> None:
+    def watch_left(self, node: str, call: str) -> None:
         raise AssertionError("no agent takes a call over here")
 
     def end_refused(self, call: str, via: str) -> bool:
