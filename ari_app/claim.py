@@ -68,6 +68,8 @@ class Claims:
     line_s: float = 0.0  #: seconds until a line may be free; 0: one is, inf: a call that ends tells
     again_s: float = math.inf  #: seconds until a programme may start a call again that could not now
     unheard: tuple[Heard, ...] = ()  #: answers about trunks that another controller has just now
+    more: bool = False  #: something may be due that had no line yet
+    limited: bool = False  #: a programme has used up its own calls per second or channels
 
 
 def claim(tx: Tx, *, app: App, asks: Asks, now: datetime) -> Claims:
@@ -89,6 +91,7 @@ def claim(tx: Tx, *, app: App, asks: Asks, now: datetime) -> Claims:
     waiting = {
         p.name: list(_due(tx, p, now, most)) for p in programmes if (most := min(free, rooms.of(p.name)))
     }
+    cut = not free or any(len(each) >= min(free, rooms.of(name)) for name, each in waiting.items())
     for number in sorted({contact.number for each in waiting.values() for contact in each}):
         numbers.lock(tx, number=number)  # all, in their order: two controllers never wait for each other
     if not any(waiting.values()) and len(waiting) < len(programmes):
@@ -101,7 +104,15 @@ def claim(tx: Tx, *, app: App, asks: Asks, now: datetime) -> Claims:
     if not free:
         idle = "; ".join(rooms.rest()) or NO_LINE
     return Claims(
-        found, turn.looked_at, shares, "" if found else idle, line_s, rooms.programmes_wait_s(), unheard
+        claimed=found,
+        looked_at=turn.looked_at,
+        shares=shares,
+        idle="" if found else idle,
+        line_s=line_s,
+        again_s=rooms.programmes_wait_s(),
+        unheard=unheard,
+        more=cut,
+        limited=len(waiting) < len(programmes),
     )
 
 

@@ -14,7 +14,7 @@ from functools import partial
 
 from ari_app.ari import Ari, AriAway, AriError
 from ari_app.attempt import Claimed, make_call
-from ari_app.claim import NO_LINE, OWN_LIMITS, Asks, Claims, claim
+from ari_app.claim import NO_LINE, Asks, Claims, claim
 from ari_app.coupling import Coupling
 from ari_app.driving import Driving
 from ari_app.lines import Line, Lines
@@ -83,11 +83,10 @@ class Dialer:
                 await stopped_within(stopping, _IDLE_S)
             elif (found := await self._claim(nodes)) is None:
                 await stopped_within(stopping, _IDLE_S)
-            elif found.line_s > 0:
+            elif found.more and found.line_s > 0:
                 await self._line(found.line_s, freed, stopping)
-            elif not found.looked_at:
-                limited = found.idle == OWN_LIMITS  # a programme waits for a line of its own
-                await (work_or_line if limited else work).wait(min(found.again_s, _IDLE_S))
+            elif not (found.more and found.looked_at):  # a limited programme waits for a line of its own
+                await (work_or_line if found.limited else work).wait(min(found.again_s, _IDLE_S))
 
     async def _line(self, seconds: float, freed: Watch, stopping: asyncio.Event) -> None:
         """Until a line may be free, of whichever controller; a call that ends does not make the rate faster."""

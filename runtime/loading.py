@@ -198,10 +198,12 @@ def _no_sound(piece: str) -> Path:
 
 @asynccontextmanager
 async def open_app(
-    installation: Installation, *, readonly: bool = False, media: Media = _no_sound
+    installation: Installation, *, readonly: bool = False, media: Media = _no_sound, gather_s: float = 0.0
 ) -> AsyncIterator[App]:
     """The store and the clock of an installation; `media`: where the prompts are. Raises store.errors.StoreError."""
     config = installation.config
-    async with open_store(config.store.url, installation.folder, readonly=readonly) as store:
+    async with open_store(
+        config.store.url, installation.folder, readonly=readonly, gather_s=gather_s
+    ) as store:
         clock = await clock_of(store, config.clock.now, readonly=readonly)
         yield App(installation, store, clock, media)

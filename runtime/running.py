@@ -28,6 +28,7 @@ from runtime.parts import ORDER, Part, Run, run_parts, stop_on_signals
 from runtime.requests import handlers
 from runtime.revealing import take_reveals
 from runtime.worker import process_name, working
+from store.batch import GATHER_S
 from store.tx import Tx
 
 __all__ = ["asterisk", "chosen_parts", "load", "managed_nodes", "run_system"]
@@ -181,7 +182,7 @@ async def run_system(installation: Installation, parts: Sequence[Part]) -> None:
     stop, done = asyncio.Event(), asyncio.Event()
     library = open_library(installation.config.prompts, installation.catalogue, installation.folder)
     async with AsyncExitStack() as stack:
-        app = await stack.enter_async_context(open_app(installation, media=library.file))
+        app = await stack.enter_async_context(open_app(installation, media=library.file, gather_s=GATHER_S))
         stack.enter_context(alone_in(installation.run_dir))
         if installation.shares_store:
             app.process = process_name(app)

@@ -44,7 +44,9 @@ _LATE_REMEMBERED = 10_000
 _WANT_RECEIPT = 1
 
 #: Answers are collected for so long, for one commit (seconds).
-_COLLECT_S = 0.002
+_COLLECT_S = 0.02
+#: A message that has become due waits so long for others that are marked in the same commit (seconds).
+_GATHER_S = 0.02
 #: Which part an answer is about: message, part, parts of the message.
 _Part = tuple[Message, int, int]
 
@@ -146,23 +148,24 @@ class Drain:
                     await self._room.wait()
                 elif not await self._mark_ahead(room, stopping):
                     self._idle.set()
-                    await watch.wait(1.0)
+                    if await watch.wait(1.0):
+                        await asyncio.sleep(_GATHER_S)
         finally:
             self._idle.set()
 
     async def _mark_ahead(self, room: int, stopping: asyncio.Event) -> bool:
-        """Mark the next and have them written. False: nothing was due."""
+        """Mark the next and have them written. False: no more are due."""
         self._idle.clear()
-        marked, looked_at = await self._mark(room)
+        marked, more = await self._mark(room)
         self._ready.extend(marked)
         self._ahead += sum([each.parts for each in marked])
         self._have.set()
         if self.session is None or stopping.is_set():
             self._give_back(0)
         await asyncio.sleep(0)  # `write` has its turn: then we know the room
-        return looked_at > 0
+        return more
 
-    async def _mark(self, room: int) -> tuple[list[Marked], int]:
+    async def _mark(self, room: int) -> tuple[list[Marked], bool]:
         """Mark the next, after what was said until now: in one commit, unless the writer is quicker than we."""
         mark = partial(
             mark_next, app=self.app, bind=self.bind, route=self._route, room=room, now=self.app.now()

@@ -57,14 +57,14 @@ _ONE = (1,)
 
 def mark_next(
     tx: Tx, *, app: App, bind: Bind, route: Route, room: int, now: datetime
-) -> tuple[list[Marked], int]:
+) -> tuple[list[Marked], bool]:
     """Mark the messages that may leave over this bind now, at most `room` parts but at least one message.
 
-    Second: how many were looked at. Nothing for a worker that was taken for dead.
+    Second: whether more may be due. Nothing for a worker that was taken for dead.
     """
     worker = app.worker.id
     if not workers.stands(tx, worker):
-        return [], 0
+        return [], False
     held = tuple(sorted(pause.programme for pause in settings.paused(tx)))
     limit = min(MOST_AT_ONCE, max(room, 1))
     found = messages.due(tx, now=now, limit=limit, programmes_held=held, route=route)
@@ -88,7 +88,7 @@ def mark_next(
         numbers_taken.add(message.number)
         room -= left.parts
     messages.mark_all(tx, marks, bind=bind.name, at=now, worker=worker)
-    return marked, len(found)
+    return marked, room <= 0 or len(found) == limit
 
 
 class _Gate:

@@ -54,11 +54,14 @@ class Store(Protocol):
 
 
 @asynccontextmanager
-async def open_store(url: str, folder: Path, *, readonly: bool = False) -> AsyncIterator[Store]:
+async def open_store(
+    url: str, folder: Path, *, readonly: bool = False, gather_s: float = 0.0
+) -> AsyncIterator[Store]:
     """Open the store of `url` (`sqlite:///mai.db`, `postgresql://…`); relative paths start at `folder`.
 
     Brings the schema up to date first. Raises StoreLocked when another process writes it, StoreTooNew when
     it was made by a newer program; with `readonly` NoStore or StoreTooOld when there is nothing to read.
+    `gather_s`: so many seconds a write waits for others that share its commit (store/batch.py).
     """
     try:
         parsed = make_url(url)
@@ -71,13 +74,14 @@ async def open_store(url: str, folder: Path, *, readonly: bool = False) -> Async
 
         if parsed.database in (None, "", ":memory:"):
             raise StoreError("store.url names no file: sqlite:///mai.db")
-        async with open_sqlite(folder / parsed.database, readonly=readonly) as store:
+        file = folder / parsed.database
+        async with open_sqlite(file, readonly=readonly, gather_s=gather_s) as store:
             with _in_words():
                 yield store
     elif engine == "postgresql":
         from store.postgres import open_postgres
 
-        async with open_postgres(parsed, folder, readonly=readonly) as grown:
+        async with open_postgres(parsed, folder, readonly=readonly, gather_s=gather_s) as grown:
             with _in_words():
                 yield grown
     else:

@@ -41,7 +41,9 @@ _SETTINGS = {"application_name": "mai", "timezone": "UTC", "jit": "off"}
 
 
 @asynccontextmanager
-async def open_postgres(url: URL, folder: Path, *, readonly: bool) -> AsyncIterator["PostgresStore"]:
+async def open_postgres(
+    url: URL, folder: Path, *, readonly: bool, gather_s: float = 0.0
+) -> AsyncIterator["PostgresStore"]:
     """The store in this database; lists lie in `folder`/lists. Raises StoreError when nobody answers."""
     engine = create_async_engine(
         url.set(drivername="postgresql+asyncpg"),
@@ -66,7 +68,7 @@ async def open_postgres(url: URL, folder: Path, *, readonly: bool) -> AsyncItera
         except (OSError, DBAPIError) as error:
             where = url.render_as_string(hide_password=True)
             raise StoreError(f"{where} cannot be opened: {error}") from error
-        store = PostgresStore(engine, writing, folder / "lists", readonly=readonly)
+        store = PostgresStore(engine, writing, folder / "lists", readonly=readonly, gather_s=gather_s)
         stack.push_async_callback(store.close)
         yield store
 
@@ -74,8 +76,11 @@ async def open_postgres(url: URL, folder: Path, *, readonly: bool) -> AsyncItera
 class PostgresStore:
     """A Store in a PostgreSQL database."""
 
-    def __init__(self, engine: AsyncEngine, writing: AsyncEngine, lists: Path, *, readonly: bool) -> None:
+    def __init__(
+        self, engine: AsyncEngine, writing: AsyncEngine, lists: Path, *, readonly: bool, gather_s: float
+    ) -> None:
         self.lists = lists
+        self._gather_s = gather_s
         self._engine = engine
         self._writing = writing
         self._readonly = readonly
@@ -126,6 +131,7 @@ class PostgresStore:
             first = self._again.popleft() if self._again else await self._queue.get()
             if first is None:
                 return
+            await asyncio.sleep(self._gather_s)
             await self._commit(first)
 
     async def _commit(self, first: Job) -> None:

@@ -9,6 +9,7 @@ import os
 import queue
 import sqlite3
 import threading
+import time
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
@@ -37,8 +38,10 @@ _CACHE_KIB = 32 * 1024
 
 
 @asynccontextmanager
-async def open_sqlite(database: Path, *, readonly: bool) -> AsyncIterator["SqliteStore"]:
-    """The store in this file; made when it is not there, unless `readonly`."""
+async def open_sqlite(
+    database: Path, *, readonly: bool, gather_s: float = 0.0
+) -> AsyncIterator["SqliteStore"]:
+    """The store in this file; made when it is not there, unless `readonly`. `gather_s`: see `open_store`."""
     async with AsyncExitStack() as stack:
         if readonly:
             _must_exist(database)
@@ -48,7 +51,7 @@ async def open_sqlite(database: Path, *, readonly: bool) -> AsyncIterator["Sqlit
         else:
             _private(database)
             stack.enter_context(only_writer(database))
-            writer = await Writer.start(database)
+            writer = await Writer.start(database, gather_s)
             store = SqliteStore(database, writer)
             stack.push_async_callback(store.close)
         yield store
@@ -105,9 +108,10 @@ class SqliteStore:
 class Writer:
     """The one writing thread. Its queue is bounded: `run` waits for room."""
 
-    def __init__(self, database: Path) -> None:
+    def __init__(self, database: Path, gather_s: float) -> None:
         self.wakes = Wakes()
         self._database = database
+        self._gather_s = gather_s
         self._loop = asyncio.get_running_loop()
         self._room = asyncio.Semaphore(MOST_WAITING)
         self._queue: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
@@ -116,9 +120,9 @@ class Writer:
         self._ready: asyncio.Future[None] = self._loop.create_future()
 
     @classmethod
-    async def start(cls, database: Path) -> "Writer":
+    async def start(cls, database: Path, gather_s: float = 0.0) -> "Writer":
         """Open the connection and bring the schema up to date; returns when functions may be run."""
-        writer = cls(database)
+        writer = cls(database, gather_s)
         writer._thread.start()
         await asyncio.shield(writer._ready)
         return writer
@@ -151,6 +155,7 @@ class Writer:
                 return
             self._loop.call_soon_threadsafe(self._ready.set_result, None)
             while (first := self._queue.get()) is not None:
+                time.sleep(self._gather_s)
                 self._commit(connection, first)
 
     def _commit(self, connection: Connection, first: Job) -> None:
