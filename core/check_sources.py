@@ -1,5 +1,7 @@
 """Do the `sources` of config.yaml make sense? Names met once, folders not shared, passwords not sent in the clear."""
 
+from posixpath import normpath
+
 from core.check_config import say
 from core.config import Config
 from core.sources import FolderSource, KafkaSource, Source
@@ -16,9 +18,13 @@ def check_sources(document: Document, config: Config) -> None:
             say(document, (*path, "name"), f'"{source.name}" is used twice', "give each its own")
         names.add(source.name)
         if isinstance(source, FolderSource):
-            folder = source.path.rstrip("/")
+            folder = normpath(source.path)
+            taken = {normpath(f"{other}/{name}") for other in folders for name in ("done", "refused")}
             if folder in folders:
                 say(document, (*path, "path"), f'"{source.path}" is watched already', "give each its own")
+            elif folder in taken:
+                wrong = f'"{source.path}" is where another source puts its files'
+                say(document, (*path, "path"), wrong, "give each a folder of its own")
             folders.add(folder)
             _folder(document, path, source)
         if isinstance(source, KafkaSource):

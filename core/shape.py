@@ -17,7 +17,7 @@ from pydantic_core import ErrorDetails
 
 from core.script import KINDS
 from core.sources import SOURCES, SourceKind
-from core.written import Window, Written, WrittenError, nearest
+from core.written import Window, Written, WrittenError, duration, nearest
 from core.yaml_file import SECRET, Document, Path
 
 M = TypeVar("M", bound=Written)
@@ -243,11 +243,19 @@ def _choices(annotation: Any) -> list[str]:
     return []
 
 
+def _one_of(choices: Iterable[str]) -> str:
+    """Signs in quotes: a tab or a comma is not seen among others."""
+    return "one of " + ", ".join(
+        each if each.isascii() and each[:1].isalnum() else json.dumps(each, ensure_ascii=False)
+        for each in choices
+    )
+
+
 def _takes(annotation: Any) -> str:
     if annotation in _NAMES:
         return _NAMES[annotation]
     if choices := _choices(annotation):
-        return "one of " + ", ".join(choices)
+        return _one_of(choices)
     if get_origin(annotation) is tuple:
         return f"a list: [{_entry(_bare(get_args(annotation)[0]))}, …]"
     if isinstance(annotation, type) and issubclass(annotation, Written):
@@ -307,11 +315,11 @@ def _words(
         return "is not a key here", _near(str(at[-1]), keys, f"the keys are {', '.join(keys)}")
     if "[key]" in error["loc"]:
         choices = _choices(_annotation(model, loc[:-1]))
-        known = f"write one of {', '.join(choices)}" if choices else "write another key"
+        known = f"write {_one_of(choices)}" if choices else "write another key"
         return f'"{at[-1]}" is not known here', _pattern(context) or _near(str(at[-1]), choices, known)
     if kind in ("literal_error", "enum") and isinstance(value, str):
         choices = _choices(annotation)
-        return f'"{shown}" is not known here', _near(raw, choices, f"write one of {', '.join(choices)}")
+        return f'"{shown}" is not known here', _near(raw, choices, f"write {_one_of(choices)}")
     if kind == "string_pattern_mismatch":
         return f'"{shown}" is not right', _pattern(context) or f"write it like {context['pattern']}"
     for name, words in _BOUNDS:
@@ -324,7 +332,7 @@ def _words(
         return "is too long", f"write at most {context['max_length']} signs"
     if kind == "too_short":
         return "is an empty list", "write at least one entry"
-    return _is(value, shown), _instead(value, raw, shown, annotation)
+    return _is(value, shown), _in_seconds(at, value, annotation) or _instead(value, raw, shown, annotation)
 
 
 _BOUNDS = (
@@ -335,6 +343,16 @@ _BOUNDS = (
 )
 
 
+def _in_seconds(at: Path, value: Any, annotation: Any) -> str:
+    """`slow_start_s: 5m` -> what to write instead; empty for anything else."""
+    if annotation not in (int, float) or not str(at[-1]).endswith("_s"):
+        return ""
+    try:
+        return f"write its seconds: {duration(value).total_seconds():g}"
+    except WrittenError:
+        return ""
+
+
 def _instead(value: Any, raw: str, shown: str, annotation: Any) -> str:
     """What would be right where a value has the wrong type."""
     if annotation in (str, SecretStr) and isinstance(value, bool | int | float):
@@ -343,6 +361,9 @@ def _instead(value: Any, raw: str, shown: str, annotation: Any) -> str:
         return f"write {amount}"
     if annotation is bool and raw.lower() in _BOOL_WORDS:
         return f"write {_BOOL_WORDS[raw.lower()]}"
+    if isinstance(annotation, type) and issubclass(annotation, Written) and len(_keys(annotation)) == 1:
+        on = _BOOL_WORDS.get(raw.lower(), raw)  # `answering_machine: on`
+        return f"write {{{_keys(annotation)[0]}: {on if on in ('true', 'false') else '…'}}}"
     if get_origin(annotation) is tuple and isinstance(value, str) and raw:
         return f'write a list: ["{shown}"]' if _of_words(annotation, raw) else f"write {_takes(annotation)}"
     return f"write {_takes(annotation)}"

@@ -8,7 +8,8 @@ from datetime import UTC, date, datetime
 from importlib.util import find_spec
 from pathlib import Path
 
-from core.check_binds import bind_warnings
+from core.check_binds import Warned, bind_warnings
+from core.check_hopes import hopes
 from core.check_trunks import trunk_warnings
 from core.config import Config
 from core.decree import law_rows
@@ -16,8 +17,9 @@ from core.facts import Programme, law_of
 from core.lint import Finding, lint
 from core.loading import Problem, parse_campaign, parse_config, parse_packages
 from core.packages import Catalogue
+from core.sources import FolderSource
 from core.written import VIETNAM
-from core.yaml_file import BadYaml, key_of, read
+from core.yaml_file import BadYaml, Document, key_of, read
 from runtime.app import App, Installation, Media
 from runtime.clock import clock_of, not_heeded
 from runtime.failed import BadInstallation
@@ -145,6 +147,8 @@ def check(file: Path, costs: CostLines, house_costs: HouseCostLines) -> tuple[li
     lines[1:1] = _warnings(file, config, campaigns)
     for each in campaigns:
         lines += [str(problem) for problem in each.problems] + [str(finding) for finding in each.findings]
+        if each.programme is not None:
+            lines += _said(read(each.text, each.file), hopes(config, each.programme.campaign))
         title = f": {each.programme.campaign.title}" if each.programme else ""
         held = each.why_held_back is not None
         off = each.programme is not None and not each.programme.campaign.enabled
@@ -165,6 +169,13 @@ def _warnings(file: Path, config: Config, campaigns: Iterable[Loaded]) -> list[s
     if kafka is not None and find_spec("aiokafka") is None:
         right = "pip install --require-hashes -r requirements-kafka.txt"
         found.append((("sources", kafka, "kind"), "aiokafka is not installed", right))
+    for n, source in enumerate(config.sources):
+        if isinstance(source, FolderSource) and not (there := file.resolve().parent / source.path).is_dir():
+            found.append((("sources", n, "path"), f"{there} is not there", "make it, where `intake` runs"))
+    return _said(document, found)
+
+
+def _said(document: Document, found: Iterable[Warned]) -> list[str]:
     return [
         f"{document.file}:{document.line(path)}: {key_of(path)}: warning: {wrong}, {right}"
         for path, wrong, right in found

@@ -67,6 +67,8 @@ def parse_event(kind: TriggerKind, raw: Mapping[str, object], now: datetime) -> 
 
 
 def _amount(amount: object, least: int) -> int:
+    if amount is None:
+        raise BadTopup("amount", "is missing: a whole number of đồng, like 90000")
     if isinstance(amount, bool) or not isinstance(amount, int):
         raise BadTopup("amount", f"{amount!r} is not a whole number of đồng, like 90000")
     if not least <= amount <= _MOST_DONG:

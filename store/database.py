@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from store.errors import StoreError
@@ -75,26 +75,27 @@ async def open_store(
         if parsed.database in (None, "", ":memory:"):
             raise StoreError("store.url names no file: sqlite:///mai.db")
         file = folder / parsed.database
-        async with open_sqlite(file, readonly=readonly, gather_s=gather_s) as store:
-            with _in_words():
+        with _in_words(parsed):
+            async with open_sqlite(file, readonly=readonly, gather_s=gather_s) as store:
                 yield store
     elif engine == "postgresql":
         from store.postgres import open_postgres
 
-        async with open_postgres(parsed, folder, readonly=readonly, gather_s=gather_s) as grown:
-            with _in_words():
+        with _in_words(parsed):
+            async with open_postgres(parsed, folder, readonly=readonly, gather_s=gather_s) as grown:
                 yield grown
     else:
         raise StoreError(f"store.url begins with {engine!r}: only sqlite:/// and postgresql:// are known")
 
 
 @contextmanager
-def _in_words() -> Iterator[None]:
+def _in_words(url: URL) -> Iterator[None]:
     """What the database itself refuses (a full disk, a file that is none) as a StoreError."""
     try:
         yield
     except DBAPIError as error:
-        raise StoreError(f"the store cannot be used: {error.orig}") from error
+        shown = url.render_as_string(hide_password=True)
+        raise StoreError(f"the store {shown} cannot be used: {error.orig}") from error
 
 
 def lists_folder(url: str, folder: Path) -> Path:

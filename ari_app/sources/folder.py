@@ -50,7 +50,7 @@ async def watch(source: FolderSource, standing: Standing) -> None:
                 if standing.stopping.is_set():
                     return
             standing.lag = len(seen.growing)
-            standing.where = "waits for files"
+            standing.where = f"waits for {source.pattern}"
             if time.monotonic() - swept > _SWEEP_S:
                 swept = time.monotonic()
                 await asyncio.to_thread(_remove_old, folder, source.keep.total_seconds())
@@ -123,7 +123,7 @@ class Seen:
         return (
             not name.startswith(".")
             and not name.endswith(REPORT)
-            and fnmatchcase(name, self.source.pattern)
+            and fnmatchcase(name.lower(), self.source.pattern.lower())  # Windows writes A.CSV
             and stat.S_ISREG(entry.stat(follow_symlinks=False).st_mode)
         )
 

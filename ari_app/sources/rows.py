@@ -87,7 +87,9 @@ class Rows:
             written = getattr(fields, name) or (("number",) if name == "number" else ())
             for field in (written,) if isinstance(written, str) else written:
                 if _folded(field) not in self._columns and not _place(field):
-                    known = ", ".join(filter(None, names)) or "(none)"
+                    known = ", ".join(filter(None, names))
+                    if not known:
+                        raise BadFile("has no header: its first line is empty")
                     raise BadFile(f"has no column {field!r} for {name}: its first line names {known}")
 
     def _cells(self, text: str) -> list[str]:

@@ -64,6 +64,7 @@ def test_the_edges_of_what_is_allowed_are_allowed(id: str, amount: int) -> None:
         ({"amount": 100_000_001}, "amount", "100000000"),
         ({"amount": -1}, "amount", "between 1"),
         ({"amount": 9e4}, "amount", "whole number"),
+        ({"amount": None}, "amount", "is missing"),
         ({"amount": False}, "amount", "whole number"),
         ({"at": ""}, "at", "offset"),
         ({"at": "2026-11-23T09:00:00"}, "at", "offset"),

@@ -11,7 +11,7 @@ from sqlalchemy import text
 
 from store import migrate, settings
 from store.database import Store, Tx, open_store
-from store.errors import StoreTooNew, StoreTooOld
+from store.errors import StoreError, StoreTooNew, StoreTooOld
 from store.schema import metadata
 
 
@@ -60,3 +60,14 @@ async def test_what_is_stored_is_there_when_it_is_opened_again(url: str, tmp_pat
     for before in range(3):
         async with open_store(url, tmp_path) as store:
             assert await store.write(one_more) == before
+
+
+@pytest.mark.parametrize("readonly", [False, True])
+async def test_a_file_that_is_no_store_is_told_in_a_sentence(tmp_path: Path, readonly: bool) -> None:
+    """A wrong store.url, or a wrong word of `mai store copy`: never a traceback."""
+    (tmp_path / "config.yaml").write_text("store: {url: sqlite:///config.yaml}\n" * 99, "utf-8")
+    with pytest.raises(
+        StoreError, match=r"^the store sqlite:///config.yaml cannot be used: file is not a database$"
+    ):
+        async with open_store("sqlite:///config.yaml", tmp_path, readonly=readonly):
+            raise AssertionError("it was opened")

@@ -194,6 +194,13 @@ async def test_a_file_without_the_columns_is_refused_as_a_whole(tmp_path: Path, 
     assert rows_of(inbox / "refused" / "a.csv.report.csv")[1][:2] == ["1", said.removeprefix("a.csv: ")]
 
 
+async def test_an_empty_file_is_refused_as_such(tmp_path: Path, inbox: Path) -> None:
+    put(inbox, "a.csv", "")
+    async with office(tmp_path, SOURCE) as here:
+        await here.until((inbox / "refused" / "a.csv").exists)
+        assert here.row()["last_refused"] == "a.csv: has no header: its first line is empty"
+
+
 async def test_what_is_left_in_the_middle_is_read_again_and_repeats_harmlessly(
     tmp_path: Path, inbox: Path
 ) -> None:
@@ -250,7 +257,7 @@ async def test_a_mapping_that_fits_nothing_is_an_alarm(tmp_path: Path, inbox: Pa
 
 async def test_one_process_takes_from_a_folder_and_another_stands_by(tmp_path: Path, inbox: Path) -> None:
     async with small_app(tmp_path, sources=(SOURCE,)) as app, running(app) as here:
-        await here.until(lambda: here.row()["where"] == "waits for files")
+        await here.until(lambda: here.row()["where"] == "waits for *.csv")
         async with office_on(app, SOURCE) as other:
             await other.until(lambda: other.row()["where"].startswith("stands by"))
             await here.stop()
@@ -302,6 +309,13 @@ def test_only_plain_files_of_the_pattern_are_taken_the_oldest_first(
     (inbox / "folder.csv").mkdir()
     (inbox / "link.csv").symlink_to(inbox / "a.txt")
     assert look(0.0, still="0s") == ["c.csv", "b.csv"]
+
+
+def test_a_file_of_windows_has_the_same_ending_in_capitals(inbox: Path, looks: Iterator[Any]) -> None:
+    """TOPUP.CSV would lie there for ever, and nobody is told."""
+    look = next(looks)
+    put(inbox, "TOPUP.CSV", "x")
+    assert look(0.0, still="0s") == ["TOPUP.CSV"]
 
 
 async def test_done_files_are_removed_after_their_time(tmp_path: Path, inbox: Path) -> None:
