@@ -105,8 +105,10 @@ def through(
     a thousandth of the whole.
     """
     queues = _Queues(programme, shares or {})
-    queues.add(moment, first, _FIRST)
-    queues.add(moment, later, _LAST)
+    if first:
+        queues.add(moment, first, _FIRST)
+    if later:
+        queues.add(moment, later, _LAST)
     if last_due is not None and last_due > moment:
         queues.add(last_due, 0.0, _LAST)
     windows, margin = windows_of(programme, "voice", programme.campaign.class_, law), margin_of("voice", law)
@@ -157,8 +159,7 @@ class _Queues:
         return not any(self._due.values())
 
     def add(self, due: datetime, calls: float, kind: tuple[int, int]) -> None:
-        if calls > 0 or kind == _LAST:
-            self._due.setdefault(kind, deque()).append((due, calls))
+        self._due.setdefault(kind, deque()).append((due, calls))
 
     def take(self, now: datetime, most: float) -> float | None:
         """Make up to so many of the calls that are next at this moment: how many; None: none is due."""

@@ -92,6 +92,12 @@ def _checked(installation: Installation, kind: str, file: Path, programme: str |
         raise WrongUsage(f"{kind} hold for every programme: leave out --programme")
     if programme is not None:
         known_programme(installation, programme)
+    chosen = installation.programmes.get(programme or "")
+    if kind == "targets" and chosen is not None and chosen.campaign.trigger.kind != "list":
+        raise WrongUsage(
+            f"{programme} is started by {chosen.campaign.trigger.kind} events, nobody would look at its list: "
+            "write trigger: {kind: list} in its file, or name another programme"
+        )
     if not file.exists():
         raise CommandFailed(f"{file}: is not there")
     if not file.is_file():

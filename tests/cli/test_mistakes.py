@@ -27,6 +27,7 @@ CASES = [
     (("import", "friends", "friends.csv"), 2, "'friends' is not a kind of list: one of subscribers"),
     (("import", "dnc", "nowhere.csv"), 1, "nowhere.csv"),
     (("import", "targets", "nowhere.csv"), 2, "targets belong to a programme: add --programme NAME"),
+    (("import", "targets", "nowhere.csv", "--programme", "renewal"), 2, "renewal is started by renewal events"),
     (("log", "faxes"), 2, "'faxes' is not a log: one of triggers, calls, sms, registrations, received"),
     (("log", "calls", "--since", "bla"), 2, "'bla' is not a time: write 2026-11-21T09:00, 2026-11-21 or 2h"),
     (("pause",), 2, "name a programme, or say --all"),

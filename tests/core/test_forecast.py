@@ -73,6 +73,11 @@ def test_who_waits_already_is_called_when_it_is_due() -> None:
     assert (found.end, found.days) == (TEN + timedelta(minutes=5), 1)
 
 
+def test_nobody_is_through_at_once() -> None:
+    found = through(sample.programme(**_DAILY), sample.LAW, TEN, 1, first=0, shares={"no_answer": 0.5})
+    assert (found.end, found.days) == (TEN, 0)
+
+
 @given(
     contacts=st.integers(1, 500_000),
     share=st.floats(0, 1),
