@@ -3,9 +3,9 @@
 import pytest
 
 from core.outcomes import Outcome
-from store import calls, logs, messages, reports, settings, versions
+from store import calls, logs, messages, reports, settings, triggers, versions
 from store.database import Store, Tx
-from tests.store.sample import AN, BINH, NOW, REGISTER, dialing, end, later, message
+from tests.store.sample import AN, BINH, NOW, REGISTER, dialing, end, later, message, topup
 
 #: DESIGN §5, word for word; calls also say their direction.
 KEYS = {
@@ -92,6 +92,29 @@ async def test_a_report_counts_what_happened(store: Store) -> None:
     assert report["topup_to_ringing_s"] == {"count": 3, "p50": 2.0, "p99": 3.0}
     nothing = await store.read(lambda tx: reports.report(tx, programme="weekend"))
     assert nothing["topup_to_ringing_s"] == {"count": 0, "p50": None, "p99": None}
+
+
+#: fate, reason; as the planner and the dialer write them
+FATES = [
+    ("called", None), ("refused_by_rule", "R7: one call in 24 hours, the last at 2026-11-23T08:00:01"),
+    ("refused_by_rule", "R7: one call in 24 hours, the last at 2026-11-23T08:00:02"),
+    ("refused_by_rule", "hold_out: held out"), ("stale", "O20: 901 s old"), ("unknown_number", "no such number"),
+]  # fmt: skip
+
+
+async def test_a_report_counts_events_by_the_rule_that_their_reason_names(store: Store) -> None:
+    """B6: each reason has its own moment and value."""
+
+    def some(tx: Tx) -> None:
+        for place, (fate, reason) in enumerate(FATES):
+            event = topup(f"t{place}", number=f"+8490000000{place}")
+            triggers.add(tx, event=event, received_at=NOW)
+            triggers.settle(tx, id=event.id, fate=fate, rule=reason, programme="topup")  # type: ignore[arg-type]
+
+    await store.write(some)
+    report = await store.read(lambda tx: reports.report(tx, programme="topup"))
+    assert report["triggers"] == {"called": 1, "refused_by_rule": 3, "stale": 1, "unknown_number": 1}
+    assert report["refused_by"] == {"O20": 1, "R7": 2, "hold_out": 1, "no such number": 1}
 
 
 async def test_the_status_says_what_is_up_and_what_waits(store: Store) -> None:
