@@ -61,14 +61,14 @@ def parse_event(kind: TriggerKind, raw: Mapping[str, object], now: datetime) -> 
         subscriber = subscriber_number(number)
     except BadNumber as error:
         raise BadTopup("number", str(error)) from error
-    known = kind == "topup" or "amount" in raw
+    known = "amount" in raw
+    if kind == "topup" and not known:
+        raise BadTopup("amount", "is missing: write a whole number of đồng, like 90000")
     amount = _amount(raw.get("amount"), KINDS[kind].least) if known else None
     return Event(id_, kind, subscriber, _time(raw.get("at"), now), amount)
 
 
 def _amount(amount: object, least: int) -> int:
-    if amount is None:
-        raise BadTopup("amount", "is missing: a whole number of đồng, like 90000")
     if isinstance(amount, bool) or not isinstance(amount, int):
         raise BadTopup("amount", f"{amount!r} is not a whole number of đồng, like 90000")
     if not least <= amount <= _MOST_DONG:

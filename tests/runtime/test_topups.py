@@ -64,7 +64,6 @@ def test_the_edges_of_what_is_allowed_are_allowed(id: str, amount: int) -> None:
         ({"amount": 100_000_001}, "amount", "100000000"),
         ({"amount": -1}, "amount", "between 1"),
         ({"amount": 9e4}, "amount", "whole number"),
-        ({"amount": None}, "amount", "is missing"),
         ({"amount": False}, "amount", "whole number"),
         ({"at": ""}, "at", "offset"),
         ({"at": "2026-11-23T09:00:00"}, "at", "offset"),
@@ -82,6 +81,11 @@ def test_what_is_wrong_is_named_with_what_would_be_right(
         parse_event("topup", GOOD | change, NOW)
     assert bad.value.field == field
     assert says in bad.value.reason
+
+
+def test_a_top_up_without_its_amount_is_told_that_it_is_missing() -> None:
+    with pytest.raises(BadTopup, match=r"^amount: is missing: write a whole number of đồng, like 90000$"):
+        parse_event("topup", {name: GOOD[name] for name in ("id", "number")}, NOW)
 
 
 #: Halves of surrogate pairs and NUL too: JSON can carry them.

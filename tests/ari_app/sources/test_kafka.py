@@ -102,7 +102,7 @@ async def test_repeated_and_out_of_order_events_change_nothing(tmp_path: Path, b
         (None, "event: the message is empty"),
         (b"{}", "id: must be 1 to 64 printable ASCII characters without spaces"),
         (message(1, msisdn="0241234567"), "number: '0241234567' is not a mobile number: those begin with 03, 05, 07, 08 or 09"),
-        (message(1, money={}), "amount: is missing: a whole number of đồng, like 90000"),
+        (message(1, money={}), "amount: is missing: write a whole number of đồng, like 90000"),
         (message(1, event={"id": "t1", "at": "hôm qua"}), "at: 'hôm qua' is not a time with its offset, like 2026-11-21T09:00:00+07:00"),
     ],
 )  # fmt: skip
