@@ -2,13 +2,16 @@
 
 It starts none while what waits for the SMSCs would take ten minutes, has waited so long, or every SMSC is away so long:
 nothing waits past 22:00, and nobody is called whose SMS cannot follow. Nor while the package system lags five minutes
-behind, or has given as many answers running that were not clear as it is asked at once.
+behind, or has given as many answers running that were not clear as it is asked at once. And the process itself is to
+keep up with its calls: while what it writes waits, it begins fewer.
 """
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from core.keeping_up import LATE_S, STOP_S, pace_kept
 from core.registering import LATELY, registrations_fullness
 from core.sending import SOON, outbox_fullness, pace_left
 from core.windows import end_of_window
@@ -28,12 +31,15 @@ _SHARE = 0.05
 
 @dataclass
 class Coupling:
-    """What outbox and package system leave of the calls per second: 1 all of it, 0 none, and why."""
+    """What outbox, package system and we ourselves leave of the calls per second: 1 all of it, 0 none, and why."""
 
     app: App
     slower: float = 1.0
     why: str = ""  #: empty: nothing is taken away
     _next: float = 0.0  #: monotonic
+    clock: Callable[[], float] = time.monotonic
+    _kept: float = 1.0  #: what is left since we did not keep up
+    _late_s: float = 0.0  #: what a write took then
 
     async def look(self, now: float) -> float:
         """Look at both if it is time to; what they leave of the pace. `now` in monotonic seconds."""
@@ -41,15 +47,30 @@ class Coupling:
             return self.slower
         self._next = now + _EVERY_S
         try:
+            own_left, own_why = await self._own()
             outbox_left, outbox_why, took = await self._outbox()
             left, why = await self._registrations()
         except PASSING as error:
             logger.error("outbox and registrations cannot be looked at, trying again", error=str(error))
             return self.slower
         self._next = now + max(_EVERY_S, took / _SHARE)
-        self.slower = min(outbox_left, left)
-        self.why = "; ".join(each for each in (outbox_why, why) if each)
+        self.slower = min(own_left, outbox_left, left)
+        self.why = "; ".join(each for each in (own_why, outbox_why, why) if each)
         return self.slower
+
+    async def _own(self) -> tuple[float, str]:
+        """What we leave, and why: a write waits for the loop, for the writer and for the disk, as every call does."""
+        began = self.clock()
+        await self.app.store.write(lambda tx: None)
+        took = self.clock() - began
+        self._kept = pace_kept(self._kept, took)
+        if took > LATE_S:
+            self._late_s = took
+        left = 0.0 if took > STOP_S else self._kept
+        return (
+            left,
+            f"{_pace(left)}: we did not keep up, a write took {self._late_s:.1f} s" if left < 1 else "",
+        )
 
     async def _outbox(self) -> tuple[float, str, float]:
         """What the outbox leaves, why, and how many seconds it took to see."""

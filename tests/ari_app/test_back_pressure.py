@@ -1,7 +1,8 @@
-"""Does the dialer slow with a package system that lags or gives no clear answer, and go on when it is well?"""
+"""Does the dialer slow with a package system that lags, or with a machine that does, and go on when it is well?"""
 
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from itertools import accumulate
 from pathlib import Path
 
 import pytest
@@ -153,3 +154,20 @@ def test_more_that_waits_never_leaves_more(waiting: int, waited: float, bad: int
             waiting + more[0], timedelta(seconds=waited + more[1]), bad + more[2], places
         )
         assert pace_left(worse) <= pace_left(now)
+
+
+async def test_a_machine_that_does_not_keep_up_begins_fewer_calls_until_it_does(office: Office) -> None:
+    """Issue 5, 5: what a write took is what every call waits for."""
+    took = [0.0, 0.01, 0.0, 0.6, 0.0, 2.5, *[0.0, 0.01] * 20]
+    coupling = Coupling(office.app, clock=iter(accumulate(took)).__next__)
+    seen = [await coupling.look(second * 10.0) for second in range(len(took) // 2)]
+    assert seen[:3] == [1.0, pytest.approx(0.7), 0.0]
+    assert 0 < seen[3] < seen[4] < 1
+    assert (seen[-1], coupling.why) == (1.0, "")
+
+
+async def test_it_says_what_it_waits_for(office: Office) -> None:
+    """`mai status` shows why nothing is dialled."""
+    coupling = Coupling(office.app, clock=iter([0.0, 2.5]).__next__)
+    assert await coupling.look(1.0) == 0.0
+    assert coupling.why == "no call starts: we did not keep up, a write took 2.5 s"
