@@ -6,6 +6,7 @@ behind, or has given as many answers running that were not clear as it is asked 
 keep up with its calls: while what it writes waits, it begins fewer.
 """
 
+import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -40,6 +41,12 @@ class Coupling:
     clock: Callable[[], float] = time.monotonic
     _kept: float = 1.0  #: what is left since we did not keep up
     _late_s: float = 0.0  #: what a write took then
+
+    async def keep_looking(self) -> None:
+        """Look again and again, beside who dials, until cancelled."""
+        while True:
+            await asyncio.sleep(max(0.0, self._next - time.monotonic()))
+            await self.look(time.monotonic())
 
     async def look(self, now: float) -> float:
         """Look at both if it is time to; what they leave of the pace. `now` in monotonic seconds."""

@@ -70,12 +70,21 @@ class Dialer:
 
     async def dial(self, stopping: asyncio.Event) -> None:
         """Claim and dial until told to stop."""
+        await self.coupling.look(time.monotonic())
+        async with asyncio.TaskGroup() as group:
+            looking = group.create_task(self.coupling.keep_looking(), name="coupling")
+            try:
+                await self._dial(stopping)
+            finally:
+                looking.cancel()
+
+    async def _dial(self, stopping: asyncio.Event) -> None:
         freed = self.app.store.watch("lines")
         work = self.app.store.watch("contacts", "pauses")
         work_or_line = self.app.store.watch("contacts", "pauses", "lines")
         while not stopping.is_set():
             nodes = await self._nodes()
-            self.lines.slower = await self.coupling.look(time.monotonic())
+            self.lines.slower = self.coupling.slower
             if not nodes:
                 await stopped_within(stopping, _ASTERISK_CHECK_S)
             elif self.lines.slower <= 0:

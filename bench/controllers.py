@@ -19,7 +19,7 @@ from pathlib import Path
 import aiohttp
 
 from bench._results import machine, write_section
-from bench.dialer import cpu_s, import_lists, installation, numbers, of_folder, top_ups
+from bench.dialer import cpu_s, import_lists, installation, of_folder, plain_numbers, top_ups
 from demo.world import MAI, ROOT, World
 from simulator.ports import free_port
 from simulator.sipp import SippCallee
@@ -102,7 +102,7 @@ def _family(pid: int) -> float:
 
 async def measure(folder: Path, controllers: int, rate: float, seconds: float, address: str) -> Run:
     """So many controllers make the calls of so many top-ups."""
-    wanted = numbers(int(rate * seconds))
+    wanted = plain_numbers(int(rate * seconds))
     data = address.rpartition("host=")[2]
     url = await server.new_database(address)
     with stubs() as addresses:

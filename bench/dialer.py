@@ -1,7 +1,8 @@
 """What does a call cost, and how many can this machine make? Our whole system beside a pure dialplan.
 
-The same callees (SIPp: 180, 200, key 1 after a second) are called by an Asterisk that a dialplan alone steers, and
-by the running system: a top-up by HTTP, the rules, the call, the key, registration and two SMS, every row written.
+The same callees (SIPp: 180, 200, key 1 after a second) are called by an Asterisk that a dialplan alone steers; by the
+running system from a target list, where as with the dialplan nothing follows the key; and by the running system for a
+top-up by HTTP, with registration and two SMS. Both ask all rules and write every row.
 """
 
 import argparse
@@ -34,6 +35,8 @@ _GREETING_S = 2.5
 SHORT_S = 1.0
 #: What may still come after the last call, in seconds.
 _AFTER_S = 20.0
+#: The last call's end is written after it, in seconds.
+_ENDS_S = 3.0
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,13 @@ class Run:
 
 
 def numbers(count: int) -> list[str]:
+    """So many; what the package system says depends on the third last digit (simulator/behaviours.py)."""
     return [f"090{i:07d}" for i in range(count)]
+
+
+def plain_numbers(count: int) -> list[str]:
+    """So many that the package system registers at once."""
+    return [f"090{i // 600:04d}{i % 600:03d}" for i in range(count)]
 
 
 # --- the peer: a dialplan alone ---
@@ -85,7 +94,7 @@ async def dialplan(folder: Path, callee: SippCallee, rate: float, seconds: float
         pid, count = asterisk._process.pid, int(rate * seconds)
         before, own, began = cpu_s(pid), time.process_time(), time.monotonic()
         async with asyncio.TaskGroup() as group:
-            for place, number in enumerate(numbers(count)):
+            for place, number in enumerate(plain_numbers(count)):
                 await asyncio.sleep(max(0.0, began + place / rate - time.monotonic()))
                 asked = asterisk.ami.request(
                     "Originate",
@@ -135,6 +144,7 @@ def of_folder(folder: Path, program: str) -> Iterator[int]:
 
 
 _CAMPAIGN = ROOT / "tests" / "kill" / "short.yaml"
+_ALONE = ROOT / "bench" / "alone.yaml"
 #: Lasts more than a second.
 _MENU = "Mời Quý khách chọn."
 _LAST_WORDS = "            - say: Xin cảm ơn Quý khách đã chọn.\n"
@@ -142,21 +152,23 @@ _LAST_WORDS = "            - say: Xin cảm ơn Quý khách đã chọn.\n"
 
 @asynccontextmanager
 async def installation(
-    folder: Path, callee: SippCallee, rate: float, prompt_s: float = SHORT_S
+    folder: Path, callee: SippCallee, rate: float, prompt_s: float = SHORT_S, *, alone: bool = False
 ) -> AsyncIterator[World]:
-    """The demo's world, with one trunk that leads to the callees and one short programme."""
-    async with world(folder, ring_s=20, calls_per_second=rate * 2, channels=2000) as there:
+    """The demo's world, with one trunk that leads to the callees and one short programme.
+
+    `alone`: its programme calls a list as fast as `rate`, and nothing follows a call.
+    """
+    async with world(folder, ring_s=20, calls_per_second=rate if alone else rate * 2, channels=2000) as there:
         found = json.loads(there.config.read_text(encoding="utf-8"))
         found["trunks"][0] |= {"address": callee.address}
         found["campaigns"] = "campaigns"
         found["smsc"][0] |= {"per_second": 2000, "window": 50}
         (folder / "campaigns").mkdir()
-        programme = _CAMPAIGN.read_text(encoding="utf-8").replace(
-            _LAST_WORDS, ""
-        )  # as the dialplan: key, end
+        source = _ALONE if alone else _CAMPAIGN
+        programme = source.read_text(encoding="utf-8").replace(_LAST_WORDS, "")  # as the dialplan: key, end
         if prompt_s > SHORT_S:
             programme = programme.replace(_MENU, " ".join([_MENU] * math.ceil(prompt_s + 1)))
-        (folder / "campaigns" / "short.yaml").write_text(programme, encoding="utf-8")
+        (folder / "campaigns" / source.name).write_text(programme, encoding="utf-8")
         there.config.write_text(json.dumps(found, ensure_ascii=False, indent=2), encoding="utf-8")
         yield there
 
@@ -166,18 +178,26 @@ def _spoken(sounds: Path, prompt_s: float) -> str:
     return "&".join([str(sounds / "greeting")] * math.ceil((prompt_s + 1) / _GREETING_S))
 
 
-async def system(folder: Path, callee: SippCallee, rate: float, seconds: float, prompt_s: float) -> Run:
-    """The running system: a top-up for each call."""
-    wanted = numbers(int(rate * seconds))
-    async with installation(folder, callee, rate, prompt_s) as there:
+async def system(
+    folder: Path, callee: SippCallee, rate: float, seconds: float, prompt_s: float, *, alone: bool = False
+) -> Run:
+    """The running system: a top-up for each call; `alone`: a target list, and nothing follows a call."""
+    wanted = plain_numbers(int(rate * seconds))
+    async with installation(folder, callee, rate, prompt_s, alone=alone) as there:
         await import_lists(there, wanted)
         process = there.start()
         try:
             await until_up(there)
             asterisk = next(of_folder(folder / "run", "asterisk"))
             before, own = cpu_s(asterisk), cpu_s(process.pid)
-            accepted = await top_ups(there, wanted, rate)
-            await until_done(there, len(wanted), _AFTER_S + prompt_s)
+            accepted: dict[str, float] = {}
+            if alone:
+                await _import(there, "targets", "--programme", _ALONE.stem)
+                await until_called(callee, len(wanted), seconds + _AFTER_S)
+                await asyncio.sleep(prompt_s + _ENDS_S)
+            else:
+                accepted = await top_ups(there, wanted, rate)
+                await until_done(there, len(wanted), prompt_s + _AFTER_S)
             spent, own = cpu_s(asterisk) - before, cpu_s(process.pid) - own
             log = await asyncio.to_thread(there.mai, "log", "calls", "--json")
         finally:
@@ -193,12 +213,24 @@ async def system(folder: Path, callee: SippCallee, rate: float, seconds: float, 
 
 
 async def import_lists(there: World, wanted: list[str]) -> None:
-    """These numbers become subscribers who may be called."""
+    """These numbers become subscribers who may be called; a list of them as targets lies there."""
     write_lists(there.folder, wanted, [], [])
+    (there.folder / "targets.csv").write_text("\n".join(["number", *wanted]), encoding="utf-8")
     for kind in ("subscribers", "dnc"):
-        done = await asyncio.to_thread(there.mai, "import", kind, str(there.folder / f"{kind}.csv"))
-        if done.returncode:
-            raise RuntimeError(done.stdout + done.stderr)
+        await _import(there, kind)
+
+
+async def _import(there: World, kind: str, *more: str) -> None:
+    done = await asyncio.to_thread(there.mai, "import", kind, str(there.folder / f"{kind}.csv"), *more)
+    if done.returncode:
+        raise RuntimeError(done.stdout + done.stderr)
+
+
+async def until_called(callee: SippCallee, count: int, most_s: float) -> None:
+    """Until so many were called, or the time is over."""
+    until = time.monotonic() + most_s
+    while len(callee.invited()) < count and time.monotonic() < until:  # noqa: ASYNC110
+        await asyncio.sleep(0.5)
 
 
 async def until_up(there: World) -> None:
@@ -246,14 +278,16 @@ async def until_done(there: World, count: int, most_s: float) -> None:
         await asyncio.sleep(0.5)
 
 
-async def _both(rate: float, seconds: float, prompt_s: float) -> tuple[Run, Run]:
+async def _all(rate: float, seconds: float, prompt_s: float) -> tuple[Run, Run, Run]:
     with tempfile.TemporaryDirectory(prefix="bench-dialer-", ignore_cleanup_errors=True) as name:
         work = Path(name)
         async with SippCallee(work / "sipp1", ring_s=0.1, after_s=prompt_s) as callee:
             pure = await dialplan(work / "pure", callee, rate, seconds, prompt_s)
         async with SippCallee(work / "sipp2", ring_s=0.1, after_s=prompt_s) as callee:
-            ours = await system(work / "ours", callee, rate, seconds, prompt_s)
-    return pure, ours
+            alone = await system(work / "alone", callee, rate, seconds, prompt_s, alone=True)
+        async with SippCallee(work / "sipp3", ring_s=0.1, after_s=prompt_s) as callee:
+            whole = await system(work / "whole", callee, rate, seconds, prompt_s)
+    return pure, alone, whole
 
 
 @dataclass(frozen=True)
@@ -274,16 +308,17 @@ LOADS = (
 )
 
 
-def table(load: Load, pure: Run, ours: Run) -> list[str]:
+def table(load: Load, pure: Run, alone: Run, ours: Run) -> list[str]:
     """What one load showed."""
     lines = [
-        f"{load.rate:g} top-ups/s for {load.seconds:g} s, key after {load.prompt_s:g} s of prompt (wanted: {load.wanted}):",
+        f"{load.rate:g} calls/s for {load.seconds:g} s, key after {load.prompt_s:g} s of prompt (wanted: {load.wanted}):",
         "",
         "| who | calls | calls/s | Asterisk ms CPU/call | what steers it ms CPU/call | all, ratio |",
         "|---|---|---|---|---|---|",
     ]
     whole = pure.asterisk_ms + pure.controller_ms
-    for who, run in (("pure dialplan", pure), ("the system", ours)):
+    ways = (("pure dialplan", pure), ("the system, from a list", alone), ("the system, whole", ours))
+    for who, run in ways:
         total = run.asterisk_ms + run.controller_ms
         lines.append(
             f"| {who} | {run.calls} of {run.asked} | {run.held:.1f} | {run.asterisk_ms:.1f} "
@@ -308,8 +343,8 @@ def main() -> None:
     asked = LOADS if given.rate is None else (Load(given.rate, given.seconds, given.prompt, "as given"),)
     lines = []
     for load in asked:
-        lines += table(load, *asyncio.run(_both(load.rate, load.seconds, load.prompt_s)))
-        print("\n".join(lines[-9:]), flush=True)
+        lines += table(load, *asyncio.run(_all(load.rate, load.seconds, load.prompt_s)))
+        print("\n".join(lines[-10:]), flush=True)
     if given.rate is None:
         about = f"`python -m bench dialer`, {machine()} Callees (SIPp), SMSC and package system are on the same two cores."
         write_section("dialer", ["## Calls: our whole system beside a pure dialplan", "", about, "", *lines])

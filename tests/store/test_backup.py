@@ -1,13 +1,16 @@
 """Is a copy that is made while the store is written whole, and can a system go on from it?"""
 
 import asyncio
+import io
 import sqlite3
 import stat
+import tarfile
 from functools import partial
 from pathlib import Path
 
 import pytest
 
+from store.archive import unpack
 from store.backup import backup, database_of, restore
 from store.database import open_store
 from store.errors import NoStore, StoreError, StoreLocked
@@ -129,3 +132,16 @@ def test_a_damaged_copy_is_not_put_back(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match=r"damaged|no database"):
         restore(file, tmp_path / "new" / "mai.db")
     assert not (tmp_path / "new" / "mai.db").exists()
+
+
+def test_a_backup_that_names_a_file_twice_is_refused(tmp_path: Path) -> None:
+    """Which of the two would be put back?"""
+    file = tmp_path / "x.tar"
+    with tarfile.open(file, "w") as tar:
+        for content in (b"one", b"other"):
+            member = tarfile.TarInfo("store.db")
+            member.size = len(content)
+            tar.addfile(member, io.BytesIO(content))
+    (tmp_path / "into").mkdir()
+    with pytest.raises(StoreError, match="twice"):
+        unpack(file, tmp_path / "into", "store.db")
