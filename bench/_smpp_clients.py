@@ -149,6 +149,7 @@ async def session_futures(port: int, count: int) -> dict[str, Any]:
 async def _gateway(port: int) -> AsyncIterator[tuple[Any, Callable[[], Any]]]:
     """A store with synchronous=FULL, and what starts the whole gateway on it; it ends with the block."""
     import smpp.gateway
+    from store.batch import GATHER_S
     from store.database import open_store
     from tests.small_app import app_on, small_config
 
@@ -157,7 +158,10 @@ async def _gateway(port: int) -> AsyncIterator[tuple[Any, Callable[[], Any]]]:
     stopping = asyncio.Event()
     with tempfile.TemporaryDirectory(dir=Path.cwd()) as name:
         folder = Path(name)
-        async with open_store("sqlite:///mai.db", folder) as store, asyncio.TaskGroup() as group:
+        async with (
+            open_store("sqlite:///mai.db", folder, gather_s=GATHER_S) as store,
+            asyncio.TaskGroup() as group,
+        ):
             app = app_on(store, small_config(smsc=(bind,), granted=granted), folder)
             yield store, lambda: group.create_task(smpp.gateway.run(app, stopping))
             stopping.set()

@@ -173,8 +173,8 @@ class Drain:
         async with self._storing:
             taken = self._news.take()
             if taken is None:
-                return await self.app.store.write(mark)
-            jobs = self._store(taken), self.app.store.write(mark)
+                return await self.app.store.write(mark, at_once=True)
+            jobs = self._store(taken), self.app.store.write(mark, at_once=True)
             stored, marked = await asyncio.gather(*jobs, return_exceptions=True)
             if isinstance(marked, BaseException):
                 raise marked
@@ -187,7 +187,7 @@ class Drain:
     async def _store(self, taken: Taken) -> None:
         """Commit it; what was not stored, for all we know, is news again."""
         try:
-            await self.app.store.write(partial(self._news.record, taken=taken))
+            await self.app.store.write(partial(self._news.record, taken=taken), at_once=True)
         except BaseException:
             self._news.put_back(taken)
             raise

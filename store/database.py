@@ -31,13 +31,14 @@ class Store(Protocol):
     def lists(self) -> Path:
         """The folder of the big read-only files (store/lists.py)."""
 
-    async def write(self, fn: Callable[[Tx], T]) -> T:
+    async def write(self, fn: Callable[[Tx], T], *, at_once: bool = False) -> T:
         """Run `fn` in the writer, in order; returns its result after the commit, raises what it raised.
 
         `fn` is plain and quick: it reads, decides and writes through its Tx, and returns values, not cursors.
         If it raises, only its own work is rolled back. Once handed over it runs even if the caller is
         cancelled. On PostgreSQL it may run again after a deadlock, so it changes nothing but the store.
-        Raises CommitFailed when the transaction could not be committed, StoreClosed after the end.
+        Raises CommitFailed when the transaction could not be committed, StoreClosed after the end. `at_once`: it and
+        what waits is not held back for others (`gather_s`), as by who hands over much at a time himself.
         """
 
     async def read(self, fn: Callable[[Tx], T]) -> T:

@@ -8,7 +8,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -81,6 +81,7 @@ class PostgresStore:
     ) -> None:
         self.lists = lists
         self._gather_s = gather_s
+        self._hurry = asyncio.Event()
         self._engine = engine
         self._writing = writing
         self._readonly = readonly
@@ -93,7 +94,7 @@ class PostgresStore:
         self._writer = asyncio.create_task(self._work(), name="store-writer")
         self._listener = asyncio.create_task(self._listen(), name="store-listener")
 
-    async def write(self, fn: Callable[[Tx], T]) -> T:
+    async def write(self, fn: Callable[[Tx], T], *, at_once: bool = False) -> T:
         if self._readonly:
             raise StoreError("the store was opened read-only")
         await self._room.acquire()
@@ -102,6 +103,8 @@ class PostgresStore:
             raise StoreClosed("the store is closed")
         job = new_job(fn)
         self._queue.put_nowait(job)
+        if at_once:
+            self._hurry.set()
         result: T = await asyncio.shield(job.done)
         return result
 
@@ -121,6 +124,7 @@ class PostgresStore:
         """Finish what was handed over, then close every connection."""
         self._closed = True
         self._queue.put_nowait(None)
+        self._hurry.set()
         await asyncio.wait([self._writer])
         while not self._listener.done():
             self._listener.cancel()  # again: a connection that breaks while it is being left hides one
@@ -131,7 +135,11 @@ class PostgresStore:
             first = self._again.popleft() if self._again else await self._queue.get()
             if first is None:
                 return
-            await asyncio.sleep(self._gather_s)
+            if self._gather_s:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(self._gather_s):
+                        await self._hurry.wait()
+                self._hurry.clear()
             await self._commit(first)
 
     async def _commit(self, first: Job) -> None:

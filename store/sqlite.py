@@ -9,7 +9,6 @@ import os
 import queue
 import sqlite3
 import threading
-import time
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
@@ -78,10 +77,10 @@ class SqliteStore:
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="store-reader")
         self._reading = _reading_engine(database)
 
-    async def write(self, fn: Callable[[Tx], T]) -> T:
+    async def write(self, fn: Callable[[Tx], T], *, at_once: bool = False) -> T:
         if self._writer is None:
             raise StoreError("the store was opened read-only")
-        result: T = await self._writer.run(fn)
+        result: T = await self._writer.run(fn, at_once=at_once)
         return result
 
     async def read(self, fn: Callable[[Tx], T]) -> T:
@@ -112,6 +111,7 @@ class Writer:
         self.wakes = Wakes()
         self._database = database
         self._gather_s = gather_s
+        self._hurry = threading.Event()
         self._loop = asyncio.get_running_loop()
         self._room = asyncio.Semaphore(MOST_WAITING)
         self._queue: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
@@ -127,19 +127,22 @@ class Writer:
         await asyncio.shield(writer._ready)
         return writer
 
-    async def run(self, fn: Callable[[Tx], Any]) -> Any:
+    async def run(self, fn: Callable[[Tx], Any], *, at_once: bool = False) -> Any:
         await self._room.acquire()
         if self._closed:
             self._room.release()
             raise StoreClosed("the store is closed")
         job = new_job(fn)
         self._queue.put(job)
+        if at_once:
+            self._hurry.set()
         return await asyncio.shield(job.done)
 
     async def close(self) -> None:
         if not self._closed:
             self._closed = True
             self._queue.put(None)
+            self._hurry.set()
         await asyncio.to_thread(self._thread.join)
 
     def _work(self) -> None:
@@ -155,7 +158,9 @@ class Writer:
                 return
             self._loop.call_soon_threadsafe(self._ready.set_result, None)
             while (first := self._queue.get()) is not None:
-                time.sleep(self._gather_s)
+                if self._gather_s:
+                    self._hurry.wait(self._gather_s)
+                    self._hurry.clear()
                 self._commit(connection, first)
 
     def _commit(self, connection: Connection, first: Job) -> None:

@@ -77,7 +77,7 @@ class SlowStore:
     def __init__(self, town: "Town", seconds: float) -> None:
         self._town, self._seconds = town, seconds
 
-    async def write(self, fn: Callable[[Tx], T]) -> T:
+    async def write(self, fn: Callable[[Tx], T], *, at_once: bool = False) -> T:
         result = await self._town.store.write(fn)
         self._town.clock.move(seconds=self._seconds)
         self._seconds = 0.0

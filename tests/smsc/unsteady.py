@@ -18,7 +18,7 @@ class Unsteady:
         self._done = done
         self.left = times  #: that will fail
 
-    async def write(self, fn: Callable[[Tx], T]) -> T:
+    async def write(self, fn: Callable[[Tx], T], *, at_once: bool = False) -> T:
         if not (self.left and self._fails(getattr(fn, "func", fn))):
             return await self._store.write(fn)
         self.left -= 1
