@@ -212,7 +212,7 @@ class AwayStore:
         self._store, self._fails, self._lost = office.store, fails, lost
         self.read, self.watch, self.lists = office.store.read, office.store.watch, office.store.lists
 
-    async def write(self, fn: Callable[[Tx], T]) -> T:
+    async def write(self, fn: Callable[[Tx], T], *, at_once: bool = False) -> T:
         if self._fails:
             brought = await self._store.write(fn) if self._lost else "nothing"
             if brought is None:

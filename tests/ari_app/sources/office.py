@@ -102,7 +102,7 @@ class FullStore:
         self.room = asyncio.Event()
         self.refused = 0
 
-    async def write(self, fn: Callable[[Tx], T]) -> T:
+    async def write(self, fn: Callable[[Tx], T], *, at_once: bool = False) -> T:
         if not self.room.is_set():
             self.refused += 1
             raise CommitFailed("not stored: database or disk is full")
