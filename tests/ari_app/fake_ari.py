@@ -30,6 +30,7 @@ class FakeAri:
         self.always: set[str] = set()  #: paths that are answered all the same
         self._sockets: set[web.WebSocketResponse] = set()
         self._connected = asyncio.Condition()
+        self.door: web.BaseSite | None = None  #: where connections are taken
 
     async def events(self, request: web.Request) -> web.StreamResponse:
         self.knocked += 1
@@ -73,7 +74,7 @@ class FakeAri:
             await self._heard.wait_for(lambda: (method, path) in self.asked)
 
     async def abort(self) -> None:
-        """Cut the connections of requests that are not answered yet."""
+        """Cut the connections of requests; what is not answered yet never is."""
         for transport in self._open:
             transport.abort()
         self._open.clear()
@@ -84,14 +85,14 @@ class FakeAri:
 
 
 @asynccontextmanager
-async def served(app: web.Application) -> AsyncIterator[str]:
-    """The address at which this application answers."""
+async def served(app: web.Application) -> AsyncIterator[tuple[str, web.BaseSite]]:
+    """The address at which this application answers, and its door."""
     runner = web.AppRunner(app, shutdown_timeout=0.1)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
     try:
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}", site
     finally:
         await runner.cleanup()
 
@@ -102,7 +103,7 @@ async def fake_ari(answers: Answers = lambda *_: None) -> AsyncIterator[FakeAri]
     app = web.Application()
     app.router.add_get("/ari/events", fake.events)
     app.router.add_route("*", "/ari/{rest:.*}", fake.rest)
-    async with served(app) as fake.url:
+    async with served(app) as (fake.url, fake.door):
         try:
             yield fake
         finally:

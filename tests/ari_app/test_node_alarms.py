@@ -45,7 +45,7 @@ async def door() -> AsyncIterator[Door]:
     app = web.Application()
     app.router.add_get("/ari/events", one.events)
     app.router.add_route("*", "/ari/applications/{rest:.*}", one.known)
-    async with served(app) as one.url:
+    async with served(app) as (one.url, _):
         yield one
 
 
