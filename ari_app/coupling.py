@@ -2,8 +2,8 @@
 
 It starts none while what waits for the SMSCs would take ten minutes, has waited so long, or every SMSC is away so long:
 nothing waits past 22:00, and nobody is called whose SMS cannot follow. Nor while the package system lags five minutes
-behind, or has given as many answers running that were not clear as it is asked at once. And the process itself is to
-keep up with its calls: while what it writes waits, it begins fewer.
+behind, or has given as many answers running that were not clear as it is asked at once. And the machine is to keep up
+with its calls: while what it writes waits, or Asterisk lets it wait for its answers, it begins fewer.
 """
 
 import asyncio
@@ -35,12 +35,15 @@ class Coupling:
     """What outbox, package system and we ourselves leave of the calls per second: 1 all of it, 0 none, and why."""
 
     app: App
+    answers_s: Callable[[], float] = lambda: (
+        0.0
+    )  #: how long Asterisk let requests wait since this was last asked
     slower: float = 1.0
     why: str = ""  #: empty: nothing is taken away
     _next: float = 0.0  #: monotonic
     clock: Callable[[], float] = time.monotonic
     _kept: float = 1.0  #: what is left since we did not keep up
-    _late_s: float = 0.0  #: what a write took then
+    _late: str = ""  #: what was late then
 
     async def keep_looking(self) -> None:
         """Look again and again, beside who dials, until cancelled."""
@@ -66,18 +69,21 @@ class Coupling:
         return self.slower
 
     async def _own(self) -> tuple[float, str]:
-        """What we leave, and why: a write waits for the loop, for the writer and for the disk, as every call does."""
+        """What we and Asterisk leave, and why.
+
+        A write waits for the loop, for the writer and for the disk, as every call does; a request for Asterisk.
+        """
         began = self.clock()
         await self.app.store.write(lambda tx: None)
-        took = self.clock() - began
-        self._kept = pace_kept(self._kept, took)
-        if took > LATE_S:
-            self._late_s = took
-        left = 0.0 if took > STOP_S else self._kept
-        return (
-            left,
-            f"{_pace(left)}: we did not keep up, a write took {self._late_s:.1f} s" if left < 1 else "",
-        )
+        took, waited = self.clock() - began, self.answers_s()
+        longer = max(took, waited)
+        self._kept = pace_kept(self._kept, longer)
+        if longer > LATE_S:
+            self._late = (
+                f"a write took {took:.1f} s" if took >= waited else f"Asterisk answered after {waited:.1f} s"
+            )
+        left = 0.0 if longer > STOP_S else self._kept
+        return left, f"{_pace(left)}: the machine did not keep up, {self._late}" if left < 1 else ""
 
     async def _outbox(self) -> tuple[float, str, float]:
         """What the outbox leaves, why, and how many seconds it took to see."""

@@ -58,7 +58,7 @@ class Dialer:
     _worker: str = ""  #: under which the nodes were recovered
 
     def __post_init__(self) -> None:
-        self.coupling = Coupling(self.app)
+        self.coupling = Coupling(self.app, self._answers_s)
 
     def says(self) -> dict[str, object]:
         """For `mai status` and /health; `left_out`: why some nodes get no calls while the others do."""
@@ -67,6 +67,11 @@ class Dialer:
         if not_there and len(not_there) < len(self.clients):
             said["left_out"] = "; ".join(not_there)
         return said
+
+    def _answers_s(self) -> float:
+        """What the slowest Asterisk let requests wait; one that is silent gets no calls anyway."""
+        waited = [(ari.waited_s(), ari.state) for ari in self.clients]
+        return max((seconds for seconds, state in waited if state == "connected"), default=0.0)
 
     async def dial(self, stopping: asyncio.Event) -> None:
         """Claim and dial until told to stop."""

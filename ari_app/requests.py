@@ -4,8 +4,9 @@ Knows nothing of ours.
 """
 
 import json
-from collections.abc import Mapping
-from contextlib import suppress
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -39,6 +40,36 @@ class AriAway(Exception):
         self.sent = sent
 
 
+class Waits:
+    """How long requests wait, on average, those included that wait still."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._done, self._done_s = 0, 0.0
+        self._open, self._open_since = 0, 0.0  #: how many, and the sum of their beginnings
+
+    @contextmanager
+    def one(self) -> Iterator[None]:
+        """A request waits in here."""
+        began = self._clock()
+        self._open += 1
+        self._open_since += began
+        try:
+            yield
+        finally:
+            self._open -= 1
+            self._open_since -= began
+            self._done += 1
+            self._done_s += self._clock() - began
+
+    def lately(self) -> float:
+        """Seconds, of those that waited since this was last asked; 0: none did."""
+        count = self._done + self._open
+        waited_s = self._done_s + self._open * self._clock() - self._open_since
+        self._done, self._done_s = 0, 0.0
+        return waited_s / count if count else 0.0
+
+
 class Requests:
     """Requests to one Asterisk, and whether it still answers any."""
 
@@ -52,6 +83,7 @@ class Requests:
         self._rest = Rest(self._url, self._headers, most=_POOL, idle_s=_IDLE_S)
         self._apart = Rest(self._url, self._headers, most=1, idle_s=_IDLE_S)  #: a ping waits behind nothing
         self._silence = Silence(silent_s, self._ping, self._turned)
+        self._waits = Waits(time.monotonic)
 
     async def request(
         self, method: str, *path: str, params: Mapping[str, str] | None = None, body: object = None
@@ -64,7 +96,8 @@ class Requests:
         if params:
             target += "?" + urlencode(params, quote_via=quote)
         text = None if body is None else json.dumps(body).encode()
-        status, answer = await self._answer(self._rest, method, target, text, self._deadline_s)
+        with self._waits.one():
+            status, answer = await self._answer(self._rest, method, target, text, self._deadline_s)
         if status >= 400:
             raise AriError(status, _message(answer) or _phrase(status))
         try:
@@ -86,6 +119,10 @@ class Requests:
     async def _ping(self, seconds: float) -> None:
         with suppress(AriAway):
             await self._answer(self._apart, "GET", "/asterisk/ping", None, seconds)
+
+    def waited_s(self) -> float:
+        """What a request waited for its answer on average, in seconds, since this was last asked."""
+        return self._waits.lately()
 
     def _turned(self) -> None:
         """It fell silent, or speaks again."""

@@ -56,6 +56,21 @@ SCRIPT: list[Any] = [
 ]
 
 
+@dataclass
+class Node:
+    """What the dialer sees of a connection to Asterisk."""
+
+    name: str = "ast1"
+    state: str = "connected"
+
+    @property
+    def problem(self) -> str:
+        return "" if self.state == "connected" else f"Asterisk {self.name} does not answer"
+
+    def waited_s(self) -> float:
+        return 0.0
+
+
 class SetClock(Clock):
     """A decision clock that stands still until a test moves it."""
 

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ari_app.ari import Ari, AriAway, AriError, Events, channel_of
+from ari_app.requests import Waits
 from tests.ari_app.fake_ari import PATIENCE_S, fake_ari
 
 
@@ -112,6 +113,35 @@ async def test_a_refused_connection_says_that_nothing_was_sent() -> None:
         with pytest.raises(AriAway) as away:
             await ari.request("POST", "channels", "create")
     assert not away.value.sent
+
+
+def test_what_still_waits_counts_among_the_waits() -> None:
+    """Issue 5, 5: an Asterisk that is late is noticed before the first deadline passes, and forgotten when it is not."""
+    now = 100.0
+    waits = Waits(lambda: now)
+    assert waits.lately() == 0.0
+    with waits.one():
+        now += 1
+        with waits.one():
+            now += 1
+            assert waits.lately() == 1.5  # 2 s and 1 s
+        now += 2
+        assert waits.lately() == 2.5  # one that took 1 s, one that waits for 4 s
+    assert waits.lately() == 4.0
+    assert waits.lately() == 0.0
+
+
+async def test_an_asterisk_tells_how_long_it_lets_requests_wait() -> None:
+    """Issue 5, 5."""
+    async with fake_ari() as fake, Ari(fake.url, "u", "p") as ari:
+        await ari.ready(5)
+        ari.waited_s()
+        fake.answering.clear()
+        asking = asyncio.create_task(ari.request("GET", "channels"))
+        await fake.was_asked("GET", "/ari/channels")
+        assert ari.waited_s() > 0
+        fake.answering.set()
+        await asking
 
 
 async def test_a_part_of_a_path_cannot_become_another_path() -> None:

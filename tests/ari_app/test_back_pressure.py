@@ -170,4 +170,18 @@ async def test_it_says_what_it_waits_for(office: Office) -> None:
     """`mai status` shows why nothing is dialled."""
     coupling = Coupling(office.app, clock=iter([0.0, 2.5]).__next__)
     assert await coupling.look(1.0) == 0.0
-    assert coupling.why == "no call starts: we did not keep up, a write took 2.5 s"
+    assert coupling.why == "no call starts: the machine did not keep up, a write took 2.5 s"
+
+
+async def test_an_asterisk_that_answers_late_gets_fewer_calls_until_it_does_not(office: Office) -> None:
+    """Issue 5, 5: requests that wait longer than their deadline are calls that nobody knows the end of."""
+    answers = iter([0.1, 0.6, 3.0, *[0.02] * 20])
+    coupling = Coupling(office.app, answers.__next__, clock=lambda: 0.0)
+    seen = [(await coupling.look(second * 10.0), coupling.why) for second in range(23)]
+    assert seen[0] == (1.0, "")
+    assert (
+        seen[1][1]
+        == "calls start at 70% of their pace: the machine did not keep up, Asterisk answered after 0.6 s"
+    )
+    assert seen[2][0] == 0.0
+    assert seen[-1] == (1.0, "")

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -17,23 +17,21 @@ from core.outcomes import Outcome
 from store import messages, paces, settings
 from store.errors import CommitFailed
 from store.tx import Tx
-from tests.ari_app.office import AN, BINH, CHI, Listener, Office, open_office, subscriber, topup_programme
+from tests.ari_app.office import (
+    AN,
+    BINH,
+    CHI,
+    Listener,
+    Node,
+    Office,
+    open_office,
+    subscriber,
+    topup_programme,
+)
 from tests.ari_app.test_recover import left_behind
 from tests.store import sample
 
 T = TypeVar("T")
-
-
-@dataclass
-class Node:
-    """What the dialer sees of a connection to Asterisk."""
-
-    name: str
-    state: str = "connected"
-
-    @property
-    def problem(self) -> str:
-        return "" if self.state == "connected" else f"Asterisk {self.name} does not answer"
 
 
 def trunk(name: str = "t", channels: int = 10, rate: float = 1000) -> Trunk:

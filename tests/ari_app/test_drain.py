@@ -8,8 +8,8 @@ import pytest
 from ari_app.ari import AriAway
 from runtime.failed import WrongUsage
 from runtime.requests import LIVE, REQUESTS
-from tests.ari_app.office import AN, BINH, CHI, Listener, Office
-from tests.ari_app.test_dialer import Node, dialer, dialling, done, planned, until
+from tests.ari_app.office import AN, BINH, CHI, Listener, Node, Office
+from tests.ari_app.test_dialer import dialer, dialling, done, planned, until
 
 
 async def ask(office: Office, name: str, **fields: Any) -> Any:

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
@@ -16,7 +15,7 @@ from core.facts import Event, Programme
 from runtime.app import App, Installation
 from store import facts, lists, schema, triggers
 from store.database import Store, Tx
-from tests.ari_app.office import FakePhone, Listener, SetClock, config, subscriber, topup_programme
+from tests.ari_app.office import FakePhone, Listener, Node, SetClock, config, subscriber, topup_programme
 from tests.core import sample
 
 NOW = sample.TEN
@@ -24,15 +23,6 @@ NODES = ("ast1", "ast2")
 SMSC = {"name": "smsc1", "system_id": "x", "password": "x"}
 #: Answers, and presses a "no": one call, nothing follows.
 DECLINES = Listener("3")
-
-
-@dataclass
-class Node:
-    """What the dialer sees of a connection to Asterisk."""
-
-    name: str
-    state: str = "connected"
-    problem: str = ""
 
 
 def app_on(

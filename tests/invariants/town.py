@@ -29,7 +29,7 @@ from store import facts, lists, messages, parts, schema, triggers
 from store.database import Store, open_store
 from store.messages import Route
 from store.tx import Tx
-from tests.ari_app.office import SCRIPT, SetClock, config, notice, subscriber, topup_programme
+from tests.ari_app.office import SCRIPT, Node, SetClock, config, notice, subscriber, topup_programme
 from tests.core import sample
 from tests.invariants.record import RING, Record, Standing
 from tests.invariants.telephone import Telephone
@@ -41,12 +41,6 @@ NUMBERS = ("+84901000001", "+84901000002", "+84901000003")
 #: Others on the DoNotCall list, so that it does not shrink by one number more or less.
 _STRANGERS = tuple(f"+8490200{n:04}" for n in range(80))
 SmscSays = Literal["accepted", "nothing", "throttled", "rejected", "link lost"]
-
-
-class Node:
-    """What the dialer sees of a connection to Asterisk."""
-
-    name, state, problem = "ast1", "connected", ""
 
 
 def programmes() -> dict[str, Programme]:
