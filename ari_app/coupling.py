@@ -8,11 +8,12 @@ with its calls: while what it writes waits, or Asterisk lets it wait for its ans
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from core.keeping_up import LATE_S, STOP_S, pace_kept
+from core.keeping_up import STOP, Kept, kept, waits
 from core.registering import LATELY, registrations_fullness
 from core.sending import SOON, outbox_fullness, pace_left
 from core.windows import end_of_window
@@ -27,6 +28,8 @@ logger = log("dialer")
 
 #: Seconds between two looks at the outbox; a long one takes at most this share of the time.
 _EVERY_S = 1.0
+#: Looks over which the calls that began are counted.
+_LATELY = 3
 _SHARE = 0.05
 
 
@@ -35,15 +38,16 @@ class Coupling:
     """What outbox, package system and we ourselves leave of the calls per second: 1 all of it, 0 none, and why."""
 
     app: App
-    answers_s: Callable[[], float] = lambda: (
-        0.0
-    )  #: how long Asterisk let requests wait since this was last asked
+    #: How long Asterisk let requests wait since this was last asked, in seconds; how many calls have begun so far.
+    answers_s: Callable[[], float] = lambda: 0.0
+    begun: Callable[[], int] = lambda: 0
     slower: float = 1.0
     why: str = ""  #: empty: nothing is taken away
     _next: float = 0.0  #: monotonic
     clock: Callable[[], float] = time.monotonic
-    _kept: float = 1.0  #: what is left since we did not keep up
-    _late: str = ""  #: what was late then
+    _kept: Kept = field(default_factory=Kept)
+    _late: str = ""  #: what was late when the machine did not keep up
+    _counted: deque[tuple[float, int]] = field(default_factory=lambda: deque(maxlen=_LATELY + 1))
 
     async def keep_looking(self) -> None:
         """Look again and again, beside who dials, until cancelled."""
@@ -75,15 +79,23 @@ class Coupling:
         """
         began = self.clock()
         await self.app.store.write(lambda tx: None)
-        took, waited = self.clock() - began, self.answers_s()
-        longer = max(took, waited)
-        self._kept = pace_kept(self._kept, longer)
-        if longer > LATE_S:
+        took, answered = self.clock() - began, self.answers_s()
+        wait = waits(took, answered)
+        self._kept = kept(self._kept, wait, self._used())
+        if wait > 1:
+            asterisk = waits(0.0, answered) == wait
             self._late = (
-                f"a write took {took:.1f} s" if took >= waited else f"Asterisk answered after {waited:.1f} s"
+                f"Asterisk answered after {answered:.1f} s" if asterisk else f"a write took {took:.1f} s"
             )
-        left = 0.0 if longer > STOP_S else self._kept
+        left = 0.0 if wait > STOP else self._kept.left
         return left, f"{_pace(left)}: the machine did not keep up, {self._late}" if left < 1 else ""
+
+    def _used(self) -> float:
+        """The share of all trunks' calls per second at which calls have begun lately."""
+        self._counted.append((self._next, self.begun()))
+        (since, first), (now, last) = self._counted[0], self._counted[-1]
+        rate = sum(trunk.calls_per_second for trunk in self.app.config.trunks)
+        return (last - first) / (now - since) / rate if now > since and rate else 0.0
 
     async def _outbox(self) -> tuple[float, str, float]:
         """What the outbox leaves, why, and how many seconds it took to see."""

@@ -58,7 +58,7 @@ class Dialer:
     _worker: str = ""  #: under which the nodes were recovered
 
     def __post_init__(self) -> None:
-        self.coupling = Coupling(self.app, self._answers_s)
+        self.coupling = Coupling(self.app, self._answers_s, lambda: self._begun)
 
     def says(self) -> dict[str, object]:
         """For `mai status` and /health; `left_out`: why some nodes get no calls while the others do."""

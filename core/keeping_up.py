@@ -1,22 +1,50 @@
 """Does the machine keep up with its own calls? What it leaves of the calls per second when it does not.
 
 A machine that is given more calls than it bears answers phones late, and then too late. So the pace gives way while
-what the process writes waits long, or what it asks of Asterisk, and comes back as both catch up (additive increase,
-multiplicative decrease).
+what the process writes waits long, or what it asks of Asterisk. It comes back as both catch up, soon to just below
+what was too much, slowly from there: else it would swing between too much and almost nothing.
 """
 
-#: A wait that takes less leaves the pace to grow, one that takes more makes it give way, in seconds.
-WELL_S, LATE_S = 0.25, 0.5
-#: Nothing is begun while a wait takes so long, in seconds.
-STOP_S = 2.0
+import math
+from dataclasses import dataclass, replace
+
+#: What is late, in seconds: a write, which waits for the disk too, and an answer of Asterisk on average, which is
+#: milliseconds where nothing is late.
+LATE_WRITE_S, LATE_ANSWER_S = 0.5, 0.2
+#: Waits in parts of what is late: up to here all is well; from here on nothing is begun.
+WELL, STOP = 0.5, 4.0
 _LEAST = 0.02
-_LESS, _MORE = 0.7, 0.05
+_LESS, _MORE, _NEAR_MORE = 0.7, 1.15, 1.03
+_NEAR = 0.85
+#: Looks until a change shows: calls that have begun go on meanwhile.
+_SETTLES = 3
 
 
-def pace_kept(pace: float, took_s: float) -> float:
-    """The share of the pace from now on, looked at once a second: 0.02...1. `took_s`: the longest wait just now."""
-    if took_s > LATE_S:
-        return max(_LEAST, min(pace, 1.0) * _LESS)
-    if took_s < WELL_S:
-        return min(1.0, max(pace, _LEAST) + _MORE)
-    return min(1.0, max(pace, _LEAST))
+@dataclass(frozen=True)
+class Kept:
+    """What is left of the pace, 0.02...1, looked at once a second."""
+
+    left: float = 1.0
+    too_much: float = math.inf  #: the pace that it last did not bear
+    settles: int = 0  #: looks until the last change has shown
+    late: bool = False  #: it has not been well since
+
+
+def waits(write_s: float, answer_s: float) -> float:
+    """The longer of both in parts of what is late."""
+    return max(write_s / LATE_WRITE_S, answer_s / LATE_ANSWER_S)
+
+
+def kept(before: Kept, wait: float, used: float) -> Kept:
+    """From now on. `wait`: see `waits`; `used`: the share of the pace at which calls began lately, 0: none did."""
+    settling = replace(before, settles=max(0, before.settles - 1))
+    if wait > 1:
+        if before.settles:
+            return settling
+        was = before.left if before.late or not used else min(before.left, max(used, _LEAST))
+        return Kept(max(_LEAST, was * _LESS), before.too_much if before.late else was, _SETTLES, late=True)
+    if wait >= WELL:
+        return settling
+    near = _NEAR * before.too_much <= before.left < before.too_much / _NEAR
+    left = min(1.0, before.left * (_NEAR_MORE if near else _MORE))
+    return replace(settling, left=left, late=False)

@@ -158,7 +158,7 @@ def test_more_that_waits_never_leaves_more(waiting: int, waited: float, bad: int
 
 async def test_a_machine_that_does_not_keep_up_begins_fewer_calls_until_it_does(office: Office) -> None:
     """Issue 5, 5: what a write took is what every call waits for."""
-    took = [0.0, 0.01, 0.0, 0.6, 0.0, 2.5, *[0.0, 0.01] * 20]
+    took = [0.0, 0.01, 0.0, 0.6, 0.0, 2.5, *[0.0, 0.01] * 40]
     coupling = Coupling(office.app, clock=iter(accumulate(took)).__next__)
     seen = [await coupling.look(second * 10.0) for second in range(len(took) // 2)]
     assert seen[:3] == [1.0, pytest.approx(0.7), 0.0]
@@ -175,13 +175,22 @@ async def test_it_says_what_it_waits_for(office: Office) -> None:
 
 async def test_an_asterisk_that_answers_late_gets_fewer_calls_until_it_does_not(office: Office) -> None:
     """Issue 5, 5: requests that wait longer than their deadline are calls that nobody knows the end of."""
-    answers = iter([0.1, 0.6, 3.0, *[0.02] * 20])
+    answers = iter([0.1, 0.3, 3.0, *[0.02] * 40])
     coupling = Coupling(office.app, answers.__next__, clock=lambda: 0.0)
-    seen = [(await coupling.look(second * 10.0), coupling.why) for second in range(23)]
+    seen = [(await coupling.look(second * 10.0), coupling.why) for second in range(43)]
     assert seen[0] == (1.0, "")
     assert (
         seen[1][1]
-        == "calls start at 70% of their pace: the machine did not keep up, Asterisk answered after 0.6 s"
+        == "calls start at 70% of their pace: the machine did not keep up, Asterisk answered after 0.3 s"
     )
     assert seen[2][0] == 0.0
     assert seen[-1] == (1.0, "")
+
+
+async def test_what_gives_way_is_the_pace_that_calls_had(office: Office) -> None:
+    """Issue 5, 5: a trunk that may take far more calls than there are would bear a cut without any effect."""
+    rate = sum(each.calls_per_second for each in office.app.config.trunks)
+    begun = iter([0, rate * 10 * 0.2])  # a fifth of it for ten seconds
+    coupling = Coupling(office.app, iter([0.0, 0.3]).__next__, lambda: int(next(begun)), clock=lambda: 0.0)
+    await coupling.look(10.0)
+    assert await coupling.look(20.0) == pytest.approx(0.2 * 0.7)
