@@ -16,10 +16,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import aiohttp
-
 from bench._results import machine, write_section
-from bench.dialer import cpu_s, import_lists, installation, of_folder, plain_numbers, top_ups
+from bench.dialer import cpu_s, import_lists, installation, of_folder, plain_numbers, top_ups, until_up
 from demo.world import MAI, ROOT, World
 from simulator.ports import free_port
 from simulator.sipp import SippCallee
@@ -116,7 +114,7 @@ async def measure(folder: Path, controllers: int, rate: float, seconds: float, a
             if controllers == 2:
                 running.append(start(there, files[1], "dialer", "--node", "two"))
             try:
-                await _until_up(there)
+                await until_up(there)
                 before = [cpu_s(each.pid) for each in running]
                 database = of_postgres(data)
                 began = asyncio.get_running_loop().time()
@@ -138,19 +136,6 @@ async def measure(folder: Path, controllers: int, rate: float, seconds: float, a
     each_ms = 1000 / len(good)
     shares = tuple(sum(row["node"] == name for row in good) for name in _NODES)
     return Run(controllers, len(good), took, spent * each_ms, database * each_ms, shares)
-
-
-async def _until_up(there: World) -> None:
-    async with aiohttp.ClientSession() as session, asyncio.timeout(60):
-        while True:
-            try:
-                async with session.get(f"{there.web}/health") as answer:
-                    said = (await answer.json())["parts"].get("dialer", {}).get("reason")
-                if said == "no contact is due":
-                    return
-            except aiohttp.ClientError:
-                said = "not listening yet"
-            await asyncio.sleep(0.2)
 
 
 async def _until_done(there: World, messages: int) -> None:

@@ -234,10 +234,16 @@ async def until_called(callee: SippCallee, count: int, most_s: float) -> None:
 
 
 async def until_up(there: World) -> None:
-    """Until the system answers and would dial."""
-    async with aiohttp.ClientSession() as session, asyncio.timeout(60):
-        while "no contact is due" not in await _dialer_says(session, there):  # noqa: ASYNC110
-            await asyncio.sleep(0.2)
+    """Until the system answers and would dial. Raises RuntimeError with what it said instead, after a minute."""
+    said = ""
+    try:
+        async with aiohttp.ClientSession() as session, asyncio.timeout(60):
+            while "no contact is due" not in said:
+                await asyncio.sleep(0.2)
+                said = await _dialer_says(session, there)
+    except TimeoutError:
+        log = (there.folder / "mai.log").read_text(encoding="utf-8")
+        raise RuntimeError(f"it would not dial, for: {said}\n{log[-4000:]}") from None
 
 
 async def _dialer_says(session: aiohttp.ClientSession, there: World) -> str:
