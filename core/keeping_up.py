@@ -14,6 +14,8 @@ LATE_WRITE_S, LATE_ANSWER_S = 0.5, 0.2
 #: Waits in parts of what is late: up to here all is well; from here on nothing is begun.
 WELL, STOP = 0.5, 4.0
 _LEAST = 0.02
+#: Calls that began at less than this share of the pace are not what made the machine late.
+_SOME = 0.2
 _LESS, _MORE, _NEAR_MORE = 0.7, 1.15, 1.03
 _NEAR = 0.85
 #: Looks until a change shows: calls that have begun go on meanwhile.
@@ -41,7 +43,7 @@ def kept(before: Kept, wait: float, used: float) -> Kept:
     if wait > 1:
         if before.settles:
             return settling
-        was = before.left if before.late or not used else min(before.left, max(used, _LEAST))
+        was = before.left if before.late or not used else min(before.left, max(used, _SOME))
         return Kept(max(_LEAST, was * _LESS), before.too_much if before.late else was, _SETTLES, late=True)
     if wait >= WELL:
         return settling

@@ -31,6 +31,7 @@ def test_a_write_and_an_answer_have_each_their_own_measure(
         (1.0, 1.0, 0.5, 1.0),
         (1.0, LATE, 1.0, 0.7),
         (1.0, LATE, 0.4, 0.28),  # what calls did not use is not what was too much
+        (1.0, LATE, 0.01, 0.14),  # one late answer while hardly anybody is called says little
         (0.5, LATE, 0.8, 0.35),  # they began before the pace gave way
         (0.5, LATE, 0.0, 0.35),  # none began: nothing is known of how many are too many
         (0.02, 9.0, 0.1, 0.02),
