@@ -6,6 +6,7 @@ dialer, never read into memory (DESIGN.md §4); while its programme may call nob
 """
 
 import asyncio
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,8 +21,12 @@ from store.tx import PASSING, Tx
 
 logger = log("planner")
 
-#: Events or targets planned in one transaction: group commit, without holding the writer for long.
+#: Events or targets planned in one transaction, and for how long at most, in seconds: group commit, without holding the
+#: writer for long, since every call that is up writes too.
 _BATCH = 50
+_LONGEST_S = 0.05
+#: Targets taken from a list at once; what is taken is planned.
+_TAKEN = 10
 #: Contacts of a target list kept planned ahead of the dialer, and when more are planned.
 _AHEAD = 500
 _FEW = 250
@@ -44,7 +49,7 @@ async def run(app: App, stopping: asyncio.Event) -> None:
     swept = loop.time() - _SWEEP_S
     while not stopping.is_set():
         try:
-            more = await _turn(app) >= _BATCH
+            more = await _turn(app)
             if loop.time() - swept >= _SWEEP_S:
                 swept = loop.time()
                 names = sorted(gone | app.installation.programmes.keys())  # a file may have come meanwhile
@@ -56,13 +61,13 @@ async def run(app: App, stopping: asyncio.Event) -> None:
             await (targets if _lists(app) else events).wait(_STORE_CHECK_S)
 
 
-async def _turn(app: App) -> int:
-    """Everything that can be planned now, a batch of each kind; returns how many were looked at."""
+async def _turn(app: App) -> bool:
+    """What can be planned now, a batch of each kind; whether more may wait."""
     now = app.now()
-    looked_at = await app.store.write(partial(plan_events, app=app, now=now))
+    more = await app.store.write(partial(plan_events, app=app, now=now))
     for programme in _lists(app):
-        looked_at += await app.store.write(partial(plan_targets, app=app, programme=programme, now=now))
-    return looked_at
+        more |= await app.store.write(partial(plan_targets, app=app, programme=programme, now=now))
+    return more
 
 
 def _lists(app: App) -> Sequence[Programme]:
@@ -111,12 +116,15 @@ class _Offered:
     due_at: datetime | None
 
 
-def plan_events(tx: Tx, *, app: App, now: datetime) -> int:
-    """Plan the events that nobody planned yet; returns how many were looked at."""
+def plan_events(tx: Tx, *, app: App, now: datetime) -> bool:
+    """Plan events that nobody planned yet; whether more may wait."""
+    until = time.monotonic() + _LONGEST_S
     new = triggers.new(tx, limit=_BATCH)
     for trigger in new:
         _plan_event(tx, app, trigger, now)
-    return len(new)
+        if time.monotonic() > until:
+            return True
+    return len(new) == _BATCH
 
 
 def _plan_event(tx: Tx, app: App, trigger: triggers.Trigger, now: datetime) -> None:
@@ -196,21 +204,26 @@ def _asked(app: App, trigger: triggers.Trigger) -> Sequence[Programme]:
     return [p for p in _startable(app) if p.campaign.trigger.kind == trigger.event.kind]
 
 
-def plan_targets(tx: Tx, *, app: App, programme: Programme, now: datetime) -> int:
-    """Plan the next targets of a list programme while few wait; returns how many were planned.
+def plan_targets(tx: Tx, *, app: App, programme: Programme, now: datetime) -> bool:
+    """Plan the next targets of a list programme while few wait; whether more may be planned now.
 
     A target that the rules refuse for good is kept as done with the reason; one that may be called later is due.
     Nothing is taken from the list while the programme may call nobody (R2, R8, a pause …).
     """
+    until = time.monotonic() + _LONGEST_S
     waiting = contacts.waiting(tx, programme=programme.name, now=now, most=_FEW)
     if waiting >= _FEW or lists.exhausted(tx, programme=programme.name):
-        return 0
+        return False
     if _calls_nobody(tx, app, programme, now) is not None:
-        return 0
-    targets = lists.next_targets(tx, programme=programme.name, limit=min(_BATCH, _AHEAD - waiting))
-    for number in targets:
-        _plan_target(tx, app, programme, number, now)
-    return len(targets)
+        return False
+    room = min(_BATCH, _AHEAD - waiting)
+    while room > 0 and (targets := lists.next_targets(tx, programme=programme.name, limit=min(_TAKEN, room))):
+        room -= len(targets)
+        for number in targets:
+            _plan_target(tx, app, programme, number, now)
+        if time.monotonic() > until:
+            return True
+    return room <= 0
 
 
 def _calls_nobody(tx: Tx, app: App, programme: Programme, now: datetime) -> Verdict | None:

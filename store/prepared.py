@@ -31,6 +31,8 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
+from store import direct
+
 if TYPE_CHECKING:
     from sqlalchemy import Executable
 
@@ -191,8 +193,19 @@ class _Compiled:
         if many and not values:
             return Rows([], 0)
         parameters: Any = [*map(self._parameters, values)] if many else self._parameters(values or {})
+        if direct.has_begun(connection):
+            return self._run_directly(connection, parameters, many=many)
         cursor = connection.exec_driver_sql(self.sql, parameters)
         return Rows(self._rows(cursor.fetchall()) if self._row and not many else [], cursor.rowcount)
+
+    def _run_directly(self, connection: Connection, parameters: Any, *, many: bool) -> Rows:
+        if many:
+            direct.change_many(connection, self.sql, parameters)
+            return Rows([], -1)
+        if self._row is None:
+            return Rows([], direct.change(connection, self.sql, parameters))
+        found = self._rows(direct.fetch(connection, self.sql, parameters))
+        return Rows(found, len(found))
 
 
 class _Texts(TypeDecorator[Sequence[str]]):

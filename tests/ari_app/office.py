@@ -236,12 +236,10 @@ class Office:
         event = Event(id, "topup", number, at or now, 50_000)
         await self.store.write(lambda tx: triggers.add(tx, event=event, received_at=now, **how))
 
-    async def plan(self) -> int:
+    async def plan(self) -> None:
         """Everything that can be planned now."""
-        looked_at = await planner._turn(self.app)
-        while more := await planner._turn(self.app):
-            looked_at += more
-        return looked_at
+        while await planner._turn(self.app):
+            pass
 
     async def sweep(self, programme: str) -> int:
         """Drop what has grown stale."""
