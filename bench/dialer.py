@@ -12,7 +12,7 @@ import math
 import os
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,7 +33,7 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 _GREETING_S = 2.5
 #: When the callee presses its key, in seconds after the answer: until then a prompt is played.
 SHORT_S = 1.0
-#: What may still come after the last call, in seconds.
+#: How long nothing comes any more, in seconds, when all has come that will.
 _AFTER_S = 20.0
 #: The last call's end is written after it, in seconds.
 _ENDS_S = 3.0
@@ -106,9 +106,7 @@ async def dialplan(folder: Path, callee: SippCallee, rate: float, seconds: float
                     CallerID="<8989>",
                 )
                 group.create_task(asked)
-        until = time.monotonic() + _AFTER_S + prompt_s
-        while pressed < count and time.monotonic() < until:  # noqa: ASYNC110 - the end of a bench
-            await asyncio.sleep(0.1)
+        await until_came(lambda: pressed, count, prompt_s + _AFTER_S)
         spent, own = cpu_s(pid) - before, time.process_time() - own
     finally:
         await asterisk.stop()
@@ -193,11 +191,11 @@ async def system(
             accepted: dict[str, float] = {}
             if alone:
                 await _import(there, "targets", "--programme", _ALONE.stem)
-                await until_called(callee, len(wanted), seconds + _AFTER_S)
+                await until_came(lambda: len(callee.invited()), len(wanted), _AFTER_S)
                 await asyncio.sleep(prompt_s + _ENDS_S)
             else:
                 accepted = await top_ups(there, wanted, rate)
-                await until_done(there, len(wanted), prompt_s + _AFTER_S)
+                await until_came(lambda: len(there.smsc.records()), 2 * len(wanted), prompt_s + _AFTER_S)
             spent, own = cpu_s(asterisk) - before, cpu_s(process.pid) - own
             log = await asyncio.to_thread(there.mai, "log", "calls", "--json")
         finally:
@@ -226,10 +224,12 @@ async def _import(there: World, kind: str, *more: str) -> None:
         raise RuntimeError(done.stdout + done.stderr)
 
 
-async def until_called(callee: SippCallee, count: int, most_s: float) -> None:
-    """Until so many were called, or the time is over."""
-    until = time.monotonic() + most_s
-    while len(callee.invited()) < count and time.monotonic() < until:  # noqa: ASYNC110
+async def until_came(count: Callable[[], int], wanted: int, quiet_s: float) -> None:
+    """Until so many have come, or none more for so long: a machine that slows down still does all of it."""
+    came, since = -1, time.monotonic()
+    while (now := count()) < wanted and time.monotonic() - since < quiet_s:
+        if now > came:
+            came, since = now, time.monotonic()
         await asyncio.sleep(0.5)
 
 
@@ -273,15 +273,6 @@ async def top_ups(there: World, wanted: list[str], rate: float) -> dict[str, flo
             await asyncio.sleep(max(0.0, began + place / rate - time.monotonic()))
             group.create_task(one(session, number))
     return accepted
-
-
-async def until_done(there: World, count: int, most_s: float) -> None:
-    """Until every SMS that must come has come, or the time is over."""
-    until = time.monotonic() + most_s
-    while time.monotonic() < until:
-        if len(there.smsc.records()) >= 2 * count:
-            return
-        await asyncio.sleep(0.5)
 
 
 async def _all(rate: float, seconds: float, prompt_s: float) -> tuple[Run, Run, Run]:
