@@ -27,3 +27,7 @@ class StoreClosed(StoreError):
 
 class CommitFailed(StoreError):
     """The transaction that held this function was not committed; nothing of it is in the store."""
+
+
+class StoreAway(StoreError):
+    """The store does not answer now; nothing was read."""

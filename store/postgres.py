@@ -20,7 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from store import migrate
 from store.batch import Job, new_job, run_batch
-from store.errors import CommitFailed, StoreClosed, StoreError
+from store.errors import CommitFailed, StoreAway, StoreClosed, StoreError
 from store.tx import KINDS, Kind, Tx
 from store.waking import Wakes, Watch
 
@@ -109,10 +109,23 @@ class PostgresStore:
         return result
 
     async def read(self, fn: Callable[[Tx], T]) -> T:
-        async with self._reading, self._engine.connect() as connection:
-            await connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
-            async with connection.begin():
-                return await connection.run_sync(lambda sync: fn(Tx(sync, self.lists, reading=True)))
+        there = False
+        try:
+            async with self._reading, self._engine.connect() as connection:
+                there = True
+                await connection.execution_options(
+                    isolation_level="REPEATABLE READ", postgresql_readonly=True
+                )
+                async with connection.begin():
+                    return await connection.run_sync(lambda sync: fn(Tx(sync, self.lists, reading=True)))
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            if there:
+                raise
+            raise StoreAway(f"the database does not answer: {error}") from error
+        except DBAPIError as error:
+            if not error.connection_invalidated:
+                raise
+            raise StoreAway(f"the connection to the database was lost: {error.orig}") from error
 
     def watch(self, *kinds: Kind) -> Watch:
         return Watch(self._wakes, kinds)

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, CursorResult, Executable, Select, Table, lite
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import InterfaceError, OperationalError
 
-from store.errors import CommitFailed
+from store.errors import CommitFailed, StoreAway
 from store.prepared import Prepared, Rows
 
 #: What a program can wait for; a writer says `tx.wake("messages")` and the sleepers look after the commit.
@@ -21,7 +21,7 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 Counts = dict[tuple[str, str, str], int]
 
 #: What may go well a moment later: the database is away, locked or full.
-PASSING = (CommitFailed, OperationalError, InterfaceError)
+PASSING = (CommitFailed, StoreAway, OperationalError, InterfaceError)
 
 
 class Tx:

@@ -1,0 +1,40 @@
+"""What does a reader hear from a database that is away? That it may be there a moment later."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from store import settings
+from store.database import open_store
+from store.errors import StoreAway
+from store.tx import PASSING
+from tests.store.server import new_database, programs, served
+
+
+async def test_a_reader_is_told_that_the_database_is_away_and_reads_when_it_is_back(tmp_path: Path) -> None:
+    """Issue 5, recovery: whoever reads again and again goes on by himself; a connection that was lost is no surprise."""
+    place = programs()
+    if place is None:
+        pytest.skip("no PostgreSQL on this machine: `make postgresql` gets one")
+    with served(place) as server:
+        async with open_store(await new_database(server.address), tmp_path) as store:
+            assert await store.read(settings.standing_alarms) == ()
+            await asyncio.to_thread(server.kill)
+            for _ in range(3):  # its connections are lost one by one
+                with pytest.raises(PASSING):
+                    await store.read(settings.standing_alarms)
+            await asyncio.to_thread(server.start)
+            assert await store.read(settings.standing_alarms) == ()
+
+
+async def test_what_the_function_itself_cannot_read_is_its_own_error(tmp_path: Path, postgres: str) -> None:
+    """R15: a list that is missing does not pass by itself."""
+
+    def missing(tx: object) -> None:
+        raise FileNotFoundError("lists/dnc")
+
+    async with open_store(await new_database(postgres), tmp_path) as store:
+        with pytest.raises(FileNotFoundError):
+            await store.read(missing)
+        assert StoreAway in PASSING
