@@ -123,9 +123,9 @@ class PostgresStore:
                 raise
             raise StoreAway(f"the database does not answer: {error}") from error
         except DBAPIError as error:
-            if not error.connection_invalidated:
+            if there and not error.connection_invalidated:
                 raise
-            raise StoreAway(f"the connection to the database was lost: {error.orig}") from error
+            raise StoreAway(f"the database does not answer: {error.orig}") from error
 
     def watch(self, *kinds: Kind) -> Watch:
         return Watch(self._wakes, kinds)

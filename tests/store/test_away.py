@@ -1,6 +1,9 @@
 """What does a reader hear from a database that is away? That it may be there a moment later."""
 
 import asyncio
+import struct
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -10,6 +13,28 @@ from store.database import open_store
 from store.errors import StoreAway
 from store.tx import PASSING
 from tests.store.server import new_database, programs, served
+
+
+@asynccontextmanager
+async def starting_up(address: str) -> AsyncIterator[None]:
+    """A PostgreSQL that takes connections and nothing else yet (its error 57P03), at the place of another."""
+    fields = b"SFATAL\0VFATAL\0C57P03\0Mthe database system is starting up\0\0"
+
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1024)
+        writer.write(b"E" + struct.pack("!i", len(fields) + 4) + fields)
+        await writer.drain()
+        writer.close()
+
+    folder = address.rpartition("host=")[2]
+    place = Path(folder) / ".s.PGSQL.5432"
+    place.unlink(missing_ok=True)  # what a killed server leaves
+    server = await asyncio.start_unix_server(refuse, place)
+    try:
+        yield
+    finally:
+        server.close()
+        place.unlink(missing_ok=True)
 
 
 async def test_a_reader_is_told_that_the_database_is_away_and_reads_when_it_is_back(tmp_path: Path) -> None:
@@ -23,6 +48,9 @@ async def test_a_reader_is_told_that_the_database_is_away_and_reads_when_it_is_b
             await asyncio.to_thread(server.kill)
             for _ in range(3):  # its connections are lost one by one
                 with pytest.raises(PASSING):
+                    await store.read(settings.standing_alarms)
+            async with starting_up(server.address):
+                with pytest.raises(PASSING, match="starting up"):
                     await store.read(settings.standing_alarms)
             await asyncio.to_thread(server.start)
             assert await store.read(settings.standing_alarms) == ()
