@@ -40,6 +40,10 @@ class Ledger:
         found = {table: (await self._rows(query))[0][0] for table, query in _OPEN.items()}
         return {table: count for table, count in found.items() if count}
 
+    async def up(self) -> int:
+        """How many calls are written as answered and not as ended."""
+        return int((await self._rows("SELECT count(*) FROM calls WHERE state = 'up'"))[0][0])
+
     async def since(self) -> dict[str, datetime]:
         """Numbers of calls that are under way, since when (the host's clock)."""
         return {number: _moment(wall_at) for number, wall_at in await self._rows(_IN_FLIGHT)}

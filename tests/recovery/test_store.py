@@ -33,6 +33,11 @@ async def test_postgresql_is_restarted_under_calls(tmp_path: Path, server: Serve
     async with site(tmp_path / "world", [*up, *meanwhile, *after], store=url) as running:
         await running.top_up(up)
         await running.until("calls that are up", lambda: set(up) <= running.up())
+
+        async def all_written() -> bool:  # a commit that the kill meets is a call that ends unknown
+            return await running.ledger.up() == len(up)
+
+        await running.until("their answers to be written", all_written)
         await asyncio.to_thread(server.kill)
         waiting = asyncio.create_task(running.top_up(meanwhile))  # 503 until it is back
         await running.until("the subscribers to hang up or be hung up on", lambda: not running.up())
