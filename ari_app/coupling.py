@@ -28,9 +28,9 @@ logger = log("dialer")
 
 #: Seconds between two looks at the outbox; a long one takes at most this share of the time.
 _EVERY_S = 1.0
-#: Looks over which the calls that began are counted.
-_LATELY = 3
 _SHARE = 0.05
+#: Looks over which the calls that began are counted.
+_LOOKS = 3
 
 
 @dataclass
@@ -47,7 +47,7 @@ class Coupling:
     clock: Callable[[], float] = time.monotonic
     _kept: Kept = field(default_factory=Kept)
     _late: str = ""  #: what was late when the machine did not keep up
-    _counted: deque[tuple[float, int]] = field(default_factory=lambda: deque(maxlen=_LATELY + 1))
+    _counted: deque[tuple[float, int]] = field(default_factory=lambda: deque(maxlen=_LOOKS + 1))
 
     async def keep_looking(self) -> None:
         """Look again and again, beside who dials, until cancelled."""
@@ -61,7 +61,7 @@ class Coupling:
             return self.slower
         self._next = now + _EVERY_S
         try:
-            own_left, own_why = await self._own()
+            own_left, own_why = await self._own(now)
             outbox_left, outbox_why, took = await self._outbox()
             left, why = await self._registrations()
         except PASSING as error:
@@ -72,7 +72,7 @@ class Coupling:
         self.why = "; ".join(each for each in (own_why, outbox_why, why) if each)
         return self.slower
 
-    async def _own(self) -> tuple[float, str]:
+    async def _own(self, now: float) -> tuple[float, str]:
         """What we and Asterisk leave, and why.
 
         A write waits for the loop, for the writer and for the disk, as every call does; a request for Asterisk.
@@ -81,7 +81,7 @@ class Coupling:
         await self.app.store.write(lambda tx: None)
         took, answered = self.clock() - began, self.answers_s()
         wait = waits(took, answered)
-        self._kept = kept(self._kept, wait, self._used())
+        self._kept = kept(self._kept, wait, self._used(now))
         if wait > 1:
             asterisk = waits(0.0, answered) == wait
             self._late = (
@@ -90,10 +90,10 @@ class Coupling:
         left = 0.0 if wait > STOP else self._kept.left
         return left, f"{_pace(left)}: the machine did not keep up, {self._late}" if left < 1 else ""
 
-    def _used(self) -> float:
+    def _used(self, now: float) -> float:
         """The share of all trunks' calls per second at which calls have begun lately."""
-        self._counted.append((self._next, self.begun()))
-        (since, first), (now, last) = self._counted[0], self._counted[-1]
+        self._counted.append((now, self.begun()))
+        (since, first), (_, last) = self._counted[0], self._counted[-1]
         rate = sum(trunk.calls_per_second for trunk in self.app.config.trunks)
         return (last - first) / (now - since) / rate if now > since and rate else 0.0
 

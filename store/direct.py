@@ -23,8 +23,7 @@ def has_begun(connection: Connection) -> bool:
 def say(connection: Connection, word: str) -> None:
     """A word about the transaction; the first one begins it."""
     if has_begun(connection):
-        driver: Any = connection.connection.driver_connection
-        _waited_for(connection, word, driver.execute(word))
+        change(connection, word, ())
     else:
         connection.exec_driver_sql(word)
 

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Integer, bindparam, delete, literal_column, select, update
 from sqlalchemy.exc import DBAPIError, IntegrityError, MultipleResultsFound, NoResultFound
 
+from store import direct
 from store.database import Store, Tx
 from store.prepared import Prepared, Rows, among, pairs
 from store.schema import contacts, pauses, received_parts
@@ -207,3 +208,9 @@ async def test_rows_for_update_can_be_taken_on_both_engines(store: Store) -> Non
         return tx.execute(taken).scalars()
 
     assert await store.write(run) == ["An"]
+
+
+async def test_what_is_written_to_postgresql_goes_directly(store: Store) -> None:
+    """Issue 5: store/direct.py looks at a name of SQLAlchemy's own; an upgrade that renames it would only be slower."""
+    on_postgres, begun = await store.write(lambda tx: (tx.on_postgres, direct.has_begun(tx.connection)))
+    assert begun is on_postgres
