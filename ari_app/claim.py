@@ -4,6 +4,8 @@ What is claimed is stored as `dialing` with its 24-hour slot taken; after the co
 """
 
 import math
+import time
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -13,7 +15,7 @@ from uuid import uuid4
 import flows
 from ari_app.attempt import Claimed
 from ari_app.phone import Attempt
-from ari_app.planner import OF_THE_PROGRAMME, ask_rules, drop_stale, why_not
+from ari_app.planner import OF_THE_PROGRAMME, ask, drop_stale, why_not
 from ari_app.rooms import Heard, Rooms, Ways, open_rooms
 from core.config import Trunk
 from core.facts import Event, Facts, Programme
@@ -27,10 +29,16 @@ from core.written import VIETNAM
 from runtime.app import App
 from runtime.clock import wall
 from store import contacts, lists, nodes, numbers, settings, triggers, workers
+from store.facts import facts_for
+from store.many import facts_for_many
 from store.tx import Tx
 
-#: Contacts looked at in one claim; more wait for the next turn of the loop.
+#: Contacts looked at in one claim, and for how long at most, in seconds; more wait for the next turn of the loop. Every
+#: call that is up writes too, and the other controllers wait for the trunks' rows.
 _MOST_AT_ONCE = 50
+_LONGEST_S = 0.05
+#: From here on it is cheaper to read the facts of all at once.
+_MANY = 5
 NO_LINE = "every channel of every trunk is in use, or the calls per second are used up"
 OWN_LIMITS = "what is due waits for its programme's own calls per second or channels"
 #: For a contact whose trunks are busy while others are not: so long others go first.
@@ -92,12 +100,12 @@ def claim(tx: Tx, *, app: App, asks: Asks, now: datetime) -> Claims:
         p.name: list(_due(tx, p, now, most)) for p in programmes if (most := min(free, rooms.of(p.name)))
     }
     cut = not free or any(len(each) >= min(free, rooms.of(name)) for name, each in waiting.items())
-    for number in sorted({contact.number for each in waiting.values() for contact in each}):
-        numbers.lock(tx, number=number)  # all, in their order: two controllers never wait for each other
+    numbers.lock(tx, *(contact.number for each in waiting.values() for contact in each))
     if not any(waiting.values()) and len(waiting) < len(programmes):
         idle = OWN_LIMITS
-    turn = Turn(tx, app, rooms, cycle(open_), now, asks.worker)
+    turn = Turn(tx, app, rooms, cycle(open_), now, asks.worker, Known.of(tx, waiting, now))
     shares = turn.serve(programmes, waiting, asks.shares)
+    cut = cut or any(waiting.values())
     rooms.write(tx)
     found = tuple(turn.claimed)
     line_s = 0.0 if rooms.free() else rooms.wait_s()
@@ -116,6 +124,39 @@ def claim(tx: Tx, *, app: App, asks: Asks, now: datetime) -> Claims:
     )
 
 
+@dataclass(frozen=True)
+class Known:
+    """What is known of the contacts that may be claimed, read at once where they are many."""
+
+    facts: dict[
+        str, Facts
+    ]  #: by contact; of two with one number, the second is to see what became of the first
+    events: Mapping[str, Event]  #: by trigger
+
+    @classmethod
+    def of(cls, tx: Tx, waiting: Mapping[str, list[contacts.Contact]], now: datetime) -> "Known":
+        every = [contact for each in waiting.values() for contact in each]
+        times = Counter(contact.number for contact in every)
+        facts = dict[str, Facts]()
+        for programme, each in waiting.items():
+            once = {contact.number: contact.id for contact in each if times[contact.number] == 1}
+            if len(once) >= _MANY:
+                found = facts_for_many(
+                    tx, numbers=[*once], programme=programme, events={}, now=now, without=once
+                )
+                facts |= zip(once.values(), found, strict=True)
+        events = triggers.events_of(tx, [contact.trigger for contact in every if contact.trigger])
+        return cls(facts, events)
+
+    def about(self, tx: Tx, contact: contacts.Contact, now: datetime) -> Facts:
+        """What the rules look at; `event` as the contact has one."""
+        event = self.events.get(contact.trigger) if contact.trigger else None
+        known = self.facts.get(contact.id) or facts_for(
+            tx, number=contact.number, programme=contact.programme, now=now, contact=contact.id
+        )
+        return known._replace(event=event)
+
+
 @dataclass
 class Turn:
     """One transaction's claims."""
@@ -126,13 +167,15 @@ class Turn:
     nodes: Iterator[str]
     now: datetime
     worker: str
+    known: Known
     claimed: list[Claimed] = field(default_factory=list)
     looked_at: int = 0
 
     def serve(
         self, programmes: Sequence[Programme], waiting: Mapping[str, list[contacts.Contact]], shares: Shares
     ) -> Shares:
-        """Claim until no line is free or nothing waits; the shares after it."""
+        """Claim until no line is free, nothing waits or it has taken long enough; the shares after it."""
+        until = time.monotonic() + _LONGEST_S
         weights = {each.name: each.campaign.weight for each in programmes}
         by_name = {each.name: each for each in programmes}
         shares = without_work(shares, frozenset(shares.turns) - {name for name in waiting if waiting[name]})
@@ -146,6 +189,8 @@ class Turn:
             if one is not None:
                 self.claimed.append(one)
                 shares = served(shares, ready, name)
+            if time.monotonic() > until:
+                break
         return shares
 
     def _one(self, programme: Programme, contact: contacts.Contact) -> Claimed | None:
@@ -154,10 +199,27 @@ class Turn:
             _put_off_for_a_line(self.tx, self.app, contact, self.now)
             return None
         place = Place(next(self.nodes), trunk)
-        one = _claim_one(self.tx, self.app, programme, contact, place, self.now, self.worker)
+        one = self._claim(programme, contact, place)
         if one is not None:
             self.rooms.start(trunk.name, programme.name)
         return one
+
+    def _claim(self, programme: Programme, contact: contacts.Contact, place: Place) -> Claimed | None:
+        """Ask the rules once more and reserve; a contact that may not be called now waits or is settled."""
+        tx, app, now = self.tx, self.app, self.now
+        if contact.stale_at is not None and now >= contact.stale_at:
+            drop_stale(tx, contact.id, contact.stale_at, now)
+            return None
+        known = self.known.about(tx, contact, now)
+        answer = ask(app, programme, known._replace(event=None) if contact.test else known, now)
+        if not answer.allowed:
+            _put_off(tx, contact, answer, now)
+            return None
+        speech = _speech(app, programme, known, now)
+        if why := flows.cannot_be_said(programme.campaign.script, speech):
+            contacts.settle_undialled(tx, contact=contact.id, fate="refused_by_rule", reason=why, now=now)
+            return None
+        return _reserve(tx, programme, contact, place, speech, now, self.worker)
 
 
 def _without_drained(tx: Tx, names: Sequence[str]) -> tuple[Sequence[str], str]:
@@ -206,32 +268,6 @@ def _due(tx: Tx, programme: Programme, now: datetime, limit: int) -> Sequence[co
     return contacts.due(tx, programme=programme.name, now=now, limit=limit, list_exhausted=exhausted)
 
 
-def _claim_one(
-    tx: Tx,
-    app: App,
-    programme: Programme,
-    contact: contacts.Contact,
-    place: Place,
-    now: datetime,
-    worker: str,
-) -> Claimed | None:
-    """Ask the rules once more and reserve; a contact that may not be called now waits or is settled."""
-    if contact.stale_at is not None and now >= contact.stale_at:
-        drop_stale(tx, contact.id, contact.stale_at, now)
-        return None
-    event = triggers.event_of(tx, id=contact.trigger) if contact.trigger else None
-    asked = None if contact.test else event
-    answer, known = ask_rules(tx, app, programme, contact.number, asked, now, contact.id)
-    if not answer.allowed:
-        _put_off(tx, contact, answer, now)
-        return None
-    speech = _speech(app, programme, known, event, now)
-    if why := flows.cannot_be_said(programme.campaign.script, speech):
-        contacts.settle_undialled(tx, contact=contact.id, fate="refused_by_rule", reason=why, now=now)
-        return None
-    return _reserve(tx, programme, contact, place, speech, now, worker)
-
-
 def _put_off(tx: Tx, contact: contacts.Contact, answer: Answer, now: datetime) -> None:
     """A contact that may not be called now: later, if the no may end by then, else never.
 
@@ -249,11 +285,11 @@ def _put_off(tx: Tx, contact: contacts.Contact, answer: Answer, now: datetime) -
         contacts.settle_undialled(tx, contact=contact.id, fate=fate(answer), reason=why_not(no), now=now)
 
 
-def _speech(app: App, programme: Programme, known: Facts, event: Event | None, now: datetime) -> Speech:
+def _speech(app: App, programme: Programme, known: Facts, now: datetime) -> Speech:
     """What will be said: of the programme's offers those that are left for this subscriber."""
     catalogue, today = app.installation.catalogue, now.astimezone(VIETNAM).date()
-    offers = offers_of(programme, catalogue, known._replace(event=event), today)
-    return Speech(catalogue, offers, {"subscriber": known.subscriber, "event": event})
+    offers = offers_of(programme, catalogue, known, today)
+    return Speech(catalogue, offers, {"subscriber": known.subscriber, "event": known.event})
 
 
 def _reserve(

@@ -85,26 +85,25 @@ def why_not(verdict: Verdict) -> str:
     return f"{verdict.rule}: {verdict.reason}"
 
 
-def ask_rules(
+def ask(app: App, programme: Programme, known: Facts, now: datetime, *, first_no: bool = True) -> Answer:
+    """May this programme call this number now, of which this is known? first_no: stop at the first no."""
+    class_, law = programme.campaign.class_, app.installation.law
+    return may_contact(known, programme, "voice", class_, now, law, first_no=first_no)
+
+
+def _ask_rules(
     tx: Tx,
     app: App,
     programme: Programme,
     number: str,
     event: Event | None,
     now: datetime,
-    contact: str | None = None,
     *,
     first_no: bool = True,
-) -> tuple[Answer, Facts]:
-    """May this programme call this number now? With what the store knows in this transaction.
-
-    `contact`: the one that is decided about, which does not count against itself. first_no: stop at the first no.
-    """
-    known = facts.facts_for(
-        tx, number=number, programme=programme.name, event=event, now=now, contact=contact
-    )
-    class_, law = programme.campaign.class_, app.installation.law
-    return may_contact(known, programme, "voice", class_, now, law, first_no=first_no), known
+) -> Answer:
+    """The same with what the store knows in this transaction."""
+    known = facts.facts_for(tx, number=number, programme=programme.name, event=event, now=now)
+    return ask(app, programme, known, now, first_no=first_no)
 
 
 @dataclass(frozen=True)
@@ -160,13 +159,13 @@ def _offer(tx: Tx, app: App, programme: Programme, trigger: triggers.Trigger, no
     """Ask the rules. A no that ends by itself while the event is fresh waits, unless another no stands behind it."""
     event, test = trigger.event, trigger.kind == "test"
     asked = None if test else event
-    answer, _ = ask_rules(tx, app, programme, event.number, asked, now)
+    answer = _ask_rules(tx, app, programme, event.number, asked, now)
     if answer.no is None:
         return _Offered(programme, answer, now)
     until = event.at + programme.campaign.trigger.fresh_for
     if test or answer.no.again is None or answer.no.again >= until:
         return _Offered(programme, answer, None)
-    answer, _ = ask_rules(tx, app, programme, event.number, asked, now, first_no=False)
+    answer = _ask_rules(tx, app, programme, event.number, asked, now, first_no=False)
     again = [
         verdict.again for verdict in answer.verdicts if not verdict.allowed and verdict.again is not None
     ]
@@ -228,13 +227,13 @@ def plan_targets(tx: Tx, *, app: App, programme: Programme, now: datetime) -> bo
 
 def _calls_nobody(tx: Tx, app: App, programme: Programme, now: datetime) -> Verdict | None:
     """The first rule that says no to this programme whatever the number; asked for no number at all."""
-    answer, _ = ask_rules(tx, app, programme, "", None, now, first_no=False)
+    answer = _ask_rules(tx, app, programme, "", None, now, first_no=False)
     of_all = OF_THE_PROGRAMME | {"R2"}  # no number is on DoNotCall, so R2 speaks of the list itself
     return next((each for each in answer.verdicts if not each.allowed and each.rule in of_all), None)
 
 
 def _plan_target(tx: Tx, app: App, programme: Programme, number: str, now: datetime) -> None:
-    answer, _ = ask_rules(tx, app, programme, number, None, now)
+    answer = _ask_rules(tx, app, programme, number, None, now)
     no = answer.no
     new = contacts.NewContact(
         id=f"{programme.name}-{number}",

@@ -1,11 +1,13 @@
 """Who asks the package system, and what when it does not answer? Registrations go due -> asked -> a result.
 
 Each is asked with its id as the idempotency key, committed as `asked` before the bytes leave. No usable answer: asked
-again with the same key, backing off, at most `tries` times, then `unknown` and an alarm (DESIGN.md §5).
+again with the same key, backing off, at most `tries` times, then `unknown` and an alarm (DESIGN.md §5). What backs off
+is asked as soon as a system that was away answers again.
 """
 
 import asyncio
 import time
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 
@@ -32,7 +34,22 @@ _IDLE_S = 1.0
 _RECLAIM_S = 5.0
 
 
+#: So many unclear answers running are the package system's, not those of one key.
+_AWAY = 5
+
 _NOT_OURS = Unclear("not asked: this process may have been taken for dead")
+
+
+@dataclass
+class Running:
+    """How many answers were not clear, one after the other."""
+
+    unclear: int = 0
+
+    def back(self, answer: Answer) -> bool:
+        """One more answer; whether it is the first clear one of a system that was away."""
+        before, self.unclear = self.unclear, self.unclear + 1 if isinstance(answer, Unclear) else 0
+        return before >= _AWAY and not self.unclear
 
 
 async def run(app: App, stopping: asyncio.Event) -> None:
@@ -46,6 +63,7 @@ async def run(app: App, stopping: asyncio.Event) -> None:
     looked = time.monotonic()
     async with KINDS[settings.kind](settings) as hook, asyncio.TaskGroup() as asking:
         running: set[asyncio.Task[None]] = set()
+        answers = Running()
         app.says["registrar"] = lambda: {"asking": len(running)}
         while not stopping.is_set():
             if app.installation.shares_store and time.monotonic() - looked >= _RECLAIM_S:
@@ -57,7 +75,7 @@ async def run(app: App, stopping: asyncio.Event) -> None:
                 continue
             claimed = await _claim(app, room)
             for registration in claimed:
-                task = asking.create_task(_ask(app, settings, hook, registration))
+                task = asking.create_task(_ask(app, settings, hook, registration, answers))
                 running.add(task)
                 task.add_done_callback(running.discard)
             if len(claimed) < room:  # no more are due
@@ -97,17 +115,24 @@ async def _reclaim_again(app: App, settings: Settings) -> None:
         logger.error("what another registrar asked is not looked at yet", error=str(error))
 
 
-async def _ask(app: App, settings: Settings, hook: Hook, registration: Registration) -> None:
+async def _ask(
+    app: App, settings: Settings, hook: Hook, registration: Registration, answers: Running
+) -> None:
     """Ask once, and write what came of it: nobody else knows the answer."""
     try:
         answer = await _answer(settings, hook, registration) if _still_ours(app, registration) else _NOT_OURS
     except Exception as error:  # one registration must not end the registrar
         logger.exception("asking failed", registration=registration.id)
         answer = Unclear(f"{type(error).__name__}: {error}")
+    back = answer is not _NOT_OURS and answers.back(answer)
+
+    def take(tx: Tx) -> None:
+        _take(tx, app, settings, registration, answer)
+        if back:
+            registrations.hurry(tx, now=app.now())
+
     try:
-        await until_stored(
-            app.store, lambda tx: _take(tx, app, settings, registration, answer), what=registration.id
-        )
+        await until_stored(app.store, take, what=registration.id)
     except StoreClosed:
         raise
     except Exception:  # it stays `asked`; at the next start it is asked again, or called unknown

@@ -141,8 +141,7 @@ class _Gate:
         for message in self._found:
             if message.class_ != "transactional":
                 wanted.setdefault(message.programme or "", {})[message.number] = None
-        for number in sorted({number for each in wanted.values() for number in each}):
-            numbers.lock(self._tx, number=number)
+        numbers.lock(self._tx, *(number for each in wanted.values() for number in each))
         known = {}
         for programme, each in wanted.items():
             facts = facts_for_many(self._tx, numbers=[*each], programme=programme, events={}, now=self._now)

@@ -95,11 +95,13 @@ _TAKE = Prepared(
         attempts=contacts.c.attempts + 1,
         version=func.coalesce(bindparam("called_with", type_=Text), contacts.c.version),
     )
+    .returning(contacts)
 )
 _SETTLED = Prepared(
     update(contacts)
     .where(*_STILL_DUE)
     .values(state=word("done"), reason=bindparam("why"), ended_at=bindparam("at"))
+    .returning(contacts)
 )
 _POSTPONED = Prepared(update(contacts).where(*_STILL_DUE).values(due_at=bindparam("at")))
 #: The columns of an attempt that the claim knows.
@@ -182,9 +184,9 @@ def claim(tx: Tx, contact: str, call: NewCall, *, now: datetime) -> bool:
     with: its file may have been edited since it was planned.
     """
     taken = {"contact": contact, "called_with": call.prompt_version or None}
-    if tx.execute(_TAKE, taken).rowcount != 1:
+    row = tx.execute(_TAKE, taken).one_or_none()
+    if row is None:
         return False
-    row = tx.execute(_ONE, {"contact": contact}).one()
     _count_claimed(tx, row, now)
     attempt = {
         "id": call.id,
@@ -224,9 +226,9 @@ def settle_undialled(tx: Tx, *, contact: str, fate: triggers.Fate, reason: str, 
 
     A contact that was called before keeps the outcome of that call. False: it was not due.
     """
-    if tx.execute(_SETTLED, {"contact": contact, "why": reason, "at": us(now)}).rowcount != 1:
+    row = tx.execute(_SETTLED, {"contact": contact, "why": reason, "at": us(now)}).one_or_none()
+    if row is None:
         return False
-    row = tx.execute(_ONE, {"contact": contact}).one()
     count_withdrawn(tx, row, reason)
     if row.trigger is not None:
         triggers.settle(tx, id=row.trigger, fate=fate, rule=reason, programme=row.programme)

@@ -21,6 +21,7 @@ from store.schema import numbers as known
 from store.times import moment
 from store.tx import Tx
 
+_NONE: Mapping[str, str] = {}
 #: Numbers in one statement.
 BATCH = 2000
 
@@ -30,7 +31,7 @@ _REFUSED = Prepared(
     )
 )
 _CALLED = Prepared(
-    select(contacts.c.number).where(
+    select(contacts.c.number, contacts.c.id).where(
         among(contacts.c.number, "numbers"),
         contacts.c.programme == bindparam("programme"),
         contacts.c.attempts > 0,
@@ -39,17 +40,31 @@ _CALLED = Prepared(
 
 
 def facts_for_many(
-    tx: Tx, *, numbers: Sequence[str], programme: str, events: Mapping[str, Event], now: datetime
+    tx: Tx,
+    *,
+    numbers: Sequence[str],
+    programme: str,
+    events: Mapping[str, Event],
+    now: datetime,
+    without: Mapping[str, str] = _NONE,
 ) -> list[Facts]:
-    """The facts of each number, in their order; `events`: by number, those that have one."""
+    """The facts of each number, in their order; `events`: by number, those that have one.
+
+    `without`: by number, the contact that is being decided about; it does not count against itself.
+    """
     found: list[Facts] = []
     for start in range(0, len(numbers), BATCH):
-        found += _batch(tx, numbers[start : start + BATCH], programme, events, now)
+        found += _batch(tx, numbers[start : start + BATCH], programme, events, now, without)
     return found
 
 
 def _batch(
-    tx: Tx, batch: Sequence[str], programme: str, events: Mapping[str, Event], now: datetime
+    tx: Tx,
+    batch: Sequence[str],
+    programme: str,
+    events: Mapping[str, Event],
+    now: datetime,
+    without: Mapping[str, str],
 ) -> list[Facts]:
     force = lists.in_force(tx, programme=programme)
     dnc = force.get(("dnc", ""))
@@ -60,7 +75,8 @@ def _batch(
     in_order = sorted(batch)  # neighbours in an index: a fifth faster
     past = touched(tx, now=now, numbers=in_order)
     refused = {number: moment(at) for number, at in tx.execute(_REFUSED, {"numbers": in_order})}
-    called = set(tx.execute(_CALLED, {"numbers": in_order, "programme": programme}).scalars())
+    tried = tx.execute(_CALLED, {"numbers": in_order, "programme": programme})
+    called = {number for number, contact in tried if without.get(number) != contact}
     paused = settings.paused_by(tx, programme=programme)
     state, nobody = dnc.state if dnc else None, blocked_channels(None)
     return [

@@ -3,27 +3,40 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import bindparam, or_, select, update
+from sqlalchemy import bindparam, or_, select, text, update
 
 from store import journal
 from store.contacts import count_withdrawn
-from store.prepared import Prepared
+from store.prepared import Prepared, among, listed
 from store.schema import calls, contacts, messages, numbers, triggers
 from store.times import us
 from store.tx import Tx, word, words
 
-_LOCK = Prepared(select(numbers.c.number).where(numbers.c.number == bindparam("number")).with_for_update())
+#: Only PostgreSQL has locks of rows.
+_KNOWN = Prepared(
+    text("INSERT INTO numbers (number) SELECT unnest(:numbers) ON CONFLICT DO NOTHING").bindparams(
+        listed("numbers")
+    )
+)
+_LOCK = Prepared(
+    select(numbers.c.number)
+    .where(among(numbers.c.number, "numbers"))
+    .order_by(numbers.c.number)
+    .with_for_update()
+)
 
 
-def lock(tx: Tx, *, number: str) -> None:
-    """Nobody else decides about this number until this transaction ends.
+def lock(tx: Tx, *these: str) -> None:
+    """Nobody else decides about these numbers until this transaction ends.
 
     To be taken before `facts_for` by whoever reserves a contact or a message: two controllers that ask at the
-    same instant call once (R7). SQLite has one writer and needs no lock.
+    same instant call once (R7). All at once and in their order: two controllers never wait for each other. SQLite
+    has one writer and needs no lock.
     """
-    if tx.on_postgres:
-        tx.insert_new(numbers, {"number": number})
-        tx.execute(_LOCK, {"number": number})
+    if tx.on_postgres and these:
+        wanted = {"numbers": sorted(set(these))}
+        tx.execute(_KNOWN, wanted)
+        tx.execute(_LOCK, wanted)
 
 
 def refuse(tx: Tx, *, number: str, at: datetime, via: str, ref: str | None, by: str = "subscriber") -> bool:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
     ARRAY,
+    BindParameter,
     ColumnElement,
     Connection,
     Dialect,
@@ -227,7 +228,7 @@ class _Each(ColumnElement[Any]):
     inherit_cache = False
 
     def __init__(self, name: str) -> None:
-        self.bound = bindparam(name, type_=_Texts(), required=True)
+        self.bound = listed(name)
 
 
 @compiles(_Each, "sqlite")
@@ -238,6 +239,11 @@ def _each_of_json(element: _Each, compiler: Any, **kw: Any) -> str:
 @compiles(_Each, "postgresql")
 def _each_of_array(element: _Each, compiler: Any, **kw: Any) -> str:
     return f"(SELECT unnest({compiler.process(element.bound, **kw)}))"
+
+
+def listed(name: str) -> BindParameter[Any]:
+    """The texts that are bound under this name as one list."""
+    return bindparam(name, type_=_Texts(), required=True)
 
 
 def among(column: ColumnElement[Any], name: str) -> ColumnElement[bool]:

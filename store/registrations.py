@@ -135,6 +135,25 @@ def again(tx: Tx, *, asked: Registration, due_at: datetime, reason: str) -> bool
     return True
 
 
+_PUT_OFF = select(registrations.c.id).where(
+    registrations.c.state == word("due"),
+    registrations.c.tries > 0,
+    registrations.c.due_at > bindparam("now"),
+)
+_HURRIED = Prepared(
+    update(registrations).where(among(registrations.c.id, "b_ids")).values(due_at=bindparam("b_now"))
+)
+
+
+def hurry(tx: Tx, *, now: datetime) -> int:
+    """What was to be asked again later is due now: the package system answers again. How many there were."""
+    ids = [row.id for row in tx.take(_PUT_OFF, {"now": us(now)}, of=registrations)]
+    if ids:
+        tx.execute(_HURRIED, {"b_ids": ids, "b_now": us(now)})
+        tx.wake("registrations")
+    return len(ids)
+
+
 def _asked_by(worker: str | None) -> Any:
     whose = registrations.c.worker.is_(None) if worker is None else registrations.c.worker == worker
     return (registrations.c.state == word("asked")) & whose

@@ -1,5 +1,6 @@
 """Which events came, and what became of each? Stored before they are acknowledged; repeating is harmless."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, cast
@@ -8,7 +9,7 @@ from sqlalchemy import Text, bindparam, func, select, update
 
 from core.facts import Event
 from core.triggers import KINDS, TriggerKind
-from store.prepared import Prepared
+from store.prepared import Prepared, among
 from store.schema import triggers
 from store.times import moment, us
 from store.tx import Tx, word
@@ -28,6 +29,7 @@ class Trigger:
 
 
 _OF_ID = Prepared(select(triggers).where(triggers.c.id == bindparam("trigger")))
+_OF_IDS = Prepared(select(triggers).where(among(triggers.c.id, "ids")))
 _WAITING = (
     select(triggers)
     .where(triggers.c.state == word("new"))
@@ -144,6 +146,11 @@ def event_of(tx: Tx, *, id: str) -> Event | None:
     """The event of a contact, for the rules that look at it."""
     row = tx.execute(_OF_ID, {"trigger": id}).one_or_none()
     return _trigger(row).event if row else None
+
+
+def events_of(tx: Tx, ids: Sequence[str]) -> dict[str, Event]:
+    """The same of several, by id."""
+    return {row.id: _trigger(row).event for row in tx.execute(_OF_IDS, {"ids": ids})} if ids else {}
 
 
 def planned(tx: Tx, *, id: str, programme: str) -> bool:

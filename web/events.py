@@ -21,6 +21,7 @@ from core.written import nearest
 from runtime.app import App
 from runtime.logs import log
 from runtime.topups import BadTopup, take_event
+from store.tx import PASSING
 
 logger = log("web")
 
@@ -109,9 +110,12 @@ class Events:
             return _wrong(HTTPStatus.UNPROCESSABLE_ENTITY, str(error))
         except BadTopup as error:
             return _wrong(HTTPStatus.UNPROCESSABLE_ENTITY, error.reason, error.field)
-        except Exception:  # nobody knows now that the event is stored: its sender asks again
+        except (TimeoutError, *PASSING) as error:  # nobody knows that it is stored: its sender asks again
+            logger.error("an event was not stored", error=str(error) or "the store took too long")
+            return _not_stored()
+        except Exception:
             logger.exception("an event was not stored")
-            return _wrong(HTTPStatus.SERVICE_UNAVAILABLE, "not stored: send it again with the same id")
+            return _not_stored()
         if stored == "conflict":
             told = "this id came before with other content, and that one stands"
             return _wrong(HTTPStatus.CONFLICT, told, "id")
@@ -126,6 +130,10 @@ def _wrong(
     status: int, error: str, field: str | None = None, *, headers: tuple[tuple[bytes, bytes], ...] = ()
 ) -> _Answer:
     return _Answer(status, {"error": error, "field": field}, headers)
+
+
+def _not_stored() -> _Answer:
+    return _wrong(HTTPStatus.SERVICE_UNAVAILABLE, "not stored: send it again with the same id")
 
 
 async def _body(headers: Mapping[bytes, bytes], receive: Receive) -> bytes:

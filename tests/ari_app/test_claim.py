@@ -5,10 +5,11 @@ from datetime import timedelta
 
 import pytest
 
+from ari_app import claim as claiming
 from core.facts import Programme
 from core.outcomes import Outcome
 from core.shares import EVEN
-from store import numbers, settings
+from store import numbers, schema, settings
 from store.times import us
 from tests.ari_app.office import AN, BINH, CHI, Listener, Office, notice, subscriber, topup_programme
 from tests.core import sample
@@ -181,6 +182,39 @@ async def test_no_more_is_claimed_than_there_are_lines(office: Office) -> None:
     assert (states["due"], len(await office.rows("calls"))) == (1, 2)
 
 
+async def test_many_at_once_are_asked_as_each_of_them_is(office: Office) -> None:
+    """R2, R6, R7: what is read for all of them at once hides nothing; one number waits twice."""
+    office.programmes(topup_programme(name="a"), topup_programme(name="b"))
+    everybody = [f"+849010{n:05}" for n in range(8)]
+    await office.subscribers(*(subscriber(number) for number in everybody))
+    for n, number in enumerate(everybody):
+        await office.topup(f"t{n}", number, only_programme="a")
+    await office.topup("again", everybody[0], only_programme="b")
+    await office.plan()
+    await office.list_of("dnc", [{"number": everybody[1], "channel": "voice"}])
+    refused = {"number": everybody[2], "refused_at": us(sample.TEN), "refused_via": "sms"}
+    await office.store.write(lambda tx: tx.execute(schema.numbers.insert(), refused))
+    found = await office.claim(20)
+    assert (len(found.claimed), found.looked_at) == (6, 9)
+    assert sorted(one.attempt.number for one in found.claimed) == [everybody[0], *everybody[3:]]
+    fates = {await office.trigger_fate(id_) for id_ in ("t1", "t2", "again")}
+    assert fates == {("refused_by_rule", rule) for rule in ("R2", "R6", "R7")}
+
+
+async def test_a_claim_holds_the_writer_for_a_moment_only(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Issue 5: calls that are up write too; what is left is taken in the next turn, at once."""
+    monkeypatch.setattr(claiming, "_LONGEST_S", -1.0)
+    for n, number in enumerate((AN, BINH, CHI)):
+        await office.topup(f"t{n}", number)
+    await office.plan()
+    turns = [await office.claim(10) for _ in range(3)]
+    assert [len(found.claimed) for found in turns] == [1, 1, 1]
+    assert [found.more for found in turns] == [True, True, False]
+    assert all(found.line_s == 0 for found in turns)
+
+
 async def test_who_has_every_package_is_not_called(office: Office) -> None:
     """O5: no offer is left for him."""
     await office.subscribers(subscriber(packages=frozenset({"C90N", "FD50"})))
@@ -232,6 +266,21 @@ async def test_the_agent_reads_what_is_offered(office: Office) -> None:
 def retrying(**changes: object) -> Programme:
     after = {"busy": {"retry": {"times": 1, "after": "5m"}}}
     return notice(audience={}, after=after, **changes)
+
+
+async def test_retries_of_many_do_not_count_against_themselves(office: Office) -> None:
+    """B3: their facts are read at once; the contact that is claimed was called before, and may be again."""
+    office.programmes(retrying())
+    everybody = [f"+849010{n:05}" for n in range(8)]
+    await office.subscribers(*(subscriber(number) for number in everybody))
+    for number in everybody:
+        office.phone.listeners[number] = Listener(ends=Outcome.BUSY)
+    await office.targets(everybody)
+    await office.plan()
+    for each in (await office.claim(20)).claimed:
+        await office.make(each)
+    office.clock.move(minutes=5)
+    assert len((await office.claim(20)).claimed) == 8
 
 
 async def test_a_retry_is_a_second_attempt_of_the_same_contact(office: Office) -> None:

@@ -15,7 +15,7 @@ from aiohttp import web
 from ari_app import registrar
 from store import registrations
 from store.times import us
-from tests.ari_app.office import AN, BINH, Listener, Office, open_office
+from tests.ari_app.office import AN, BINH, Listener, Office, open_office, subscriber
 from tests.core.sample import TEN
 from tests.hooks.package_system import answering, speaking
 from tests.small_app import running
@@ -146,6 +146,28 @@ async def test_no_clear_answer_is_asked_again_with_the_same_key(
             row = await until_state(office, "registered", tries=2)
         assert {kind for kind, _ in await sms(office)} == {"thanks", "registered"}
     assert system.asked == [("POST", row["id"])] * 2
+
+
+@pytest.mark.parametrize(("unclear", "asked_soon"), [(5, True), (4, False)])
+async def test_what_backs_off_is_asked_as_soon_as_a_system_that_was_away_answers(
+    tmp_path: Path, unclear: int, asked_soon: bool
+) -> None:
+    """Issue 5: five unclear answers running are the system's; fewer may be those of their keys, which wait on."""
+    system = System(*[says("oops", 500)] * unclear, says(YES))
+    everybody = [f"+849010{n:05}" for n in range(unclear + 2)]
+    settings = {"backoff_s": 60.0, "concurrency": 1}
+    async with answering(system.answer) as url, office_with(tmp_path, url, **settings) as office:
+        await office.subscribers(*(subscriber(number) for number in everybody))
+        for n, number in enumerate(everybody):
+            await decided(office, number, f"t{n}")
+        async with running(registrar.run, office.app, "registrar"), asyncio.timeout(60):
+            wanted = len(everybody) if asked_soon else 2
+            while len(await office.rows("registrations", state="registered")) < wanted:
+                await office.store.write(lambda tx: None)
+        left = await office.rows("registrations", state="due")
+    assert [row["due_at"] for row in left] == [us(TEN + timedelta(seconds=60))] * (
+        0 if asked_soon else unclear
+    )
 
 
 async def test_tries_end_and_an_alarm_says_so(tmp_path: Path) -> None:
