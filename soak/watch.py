@@ -17,6 +17,8 @@ from soak.load import Load
 
 #: Ring limit and talk limit of the soak's calls, at most.
 _LONGEST_CALL = timedelta(seconds=20) + timedelta(minutes=5)
+#: Of a loop that always does the same: how fast the machine's cores are just then.
+_PIECE = 100_000
 #: Names of numbers in the report, at most.
 _NAMED = 20
 
@@ -47,6 +49,9 @@ class Watch:
     overdue: dict[str, timedelta] = field(default_factory=dict)
     began: float = field(default_factory=time.monotonic)
     unread: int = 0  #: looks at the store that failed: it was away
+    speeds: list[float] = field(
+        default_factory=list
+    )  #: ms of a core for the same piece of work, at each look
 
     def broke(self, name: str) -> None:
         self.faults.append(Fault(name, time.time()))
@@ -63,14 +68,17 @@ class Watch:
         except Exception as error:  # the store is what is broken just now
             self.unread += 1
             up = f"the store cannot be read: {type(error).__name__}"
+        self.speeds.append(_piece_ms())
         return (
             f"{_clock(time.monotonic() - self.began)}  {len(self.load.taken):6} taken "
             f"{len(self.callee.invited()):6} called {len(self.there.packages.records()):6} registered "
-            f"{len(self.there.smsc.records()):6} SMS  {up}  load {os.getloadavg()[0]:.1f}"
+            f"{len(self.there.smsc.records()):6} SMS  {up}  load {os.getloadavg()[0]:.1f}  "
+            f"core {self.speeds[-1]:.0f} ms"
         )
 
     async def report(self, died: Collection[str]) -> Report:
         """At the end: what happened, how each fault was got over, and what did not hold."""
+        self.speeds.append(_piece_ms())
         invited = self.callee.invited()
         fates = [(each.key, digits(each.number)) for each in self.there.packages.records()]
         told = await self.ledger.fates()
@@ -105,6 +113,8 @@ class Watch:
             f"top-ups taken: {len(self.load.taken)}, of {len(self.load.numbers)} numbers; fates: {_counts(by_fate)}",
             f"numbers called: {len(invited)}, {rate:.1f} a second; outcomes: {_counts(outcomes)}",
             f"registrations: {len(self.there.packages.records())}; SMS: {len(self.there.smsc.records())}",
+            f"the machine: a piece of work that is always the same took a core {percentile(self.speeds, 50):.0f} ms "
+            f"(median), {min(self.speeds):.0f} to {max(self.speeds):.0f}",
             f"alarms raised: {', '.join(sorted({each.name for each in await self.ledger.alarms()})) or 'none'}",
         ]
 
@@ -119,6 +129,13 @@ class Watch:
                 f"{max(gaps):.1f} s (longest)"
             )
         return lines
+
+
+def _piece_ms() -> float:
+    """CPU time, not time on the clock: a machine that shares its cores with others grows slow without a sign of it."""
+    began = time.process_time()
+    sum(each * each % 7 for each in range(_PIECE))
+    return (time.process_time() - began) * 1000
 
 
 def _gap(came: list[float], fault_at: float) -> float:
