@@ -39,6 +39,7 @@ _MOST_AT_ONCE = 50
 _LONGEST_S = 0.05
 #: From here on it is cheaper to read the facts of all at once.
 _MANY = 5
+NOTHING_DUE = "no contact is due"
 NO_LINE = "every channel of every trunk is in use, or the calls per second are used up"
 OWN_LIMITS = "what is due waits for its programme's own calls per second or channels"
 #: For a contact whose trunks are busy while others are not: so long others go first.
@@ -63,6 +64,9 @@ class Asks:
     ways: Ways
     shares: Shares = EVEN
     worker: str = ""  #: under which its nodes are driven; nothing for one that was taken for dead
+    glance: bool = (
+        False  #: another controller was woken too and may have had it: look before anything is taken
+    )
 
 
 @dataclass(frozen=True)
@@ -82,6 +86,8 @@ class Claims:
 
 def claim(tx: Tx, *, app: App, asks: Asks, now: datetime) -> Claims:
     """Claim a contact for every line that is free, the programmes by their shares."""
+    if asks.glance and not contacts.some_due(tx, programmes=app.installation.programmes, now=now):
+        return Claims(shares=asks.shares, idle=NOTHING_DUE, unheard=asks.ways.answers)
     if not workers.stands(tx, asks.worker):
         idle = "this process was taken for dead; it goes on under a new id in a moment"
         return Claims(shares=asks.shares, idle=idle, unheard=asks.ways.answers)
@@ -260,7 +266,7 @@ def _may_run(tx: Tx, app: App) -> tuple[list[Programme], str]:
             [],
             "every programme is paused or held back" if installation.programmes else "there is no programme",
         )
-    return [installation.programmes[name] for name in running], "no contact is due"
+    return [installation.programmes[name] for name in running], NOTHING_DUE
 
 
 def _due(tx: Tx, programme: Programme, now: datetime, limit: int) -> Sequence[contacts.Contact]:

@@ -55,6 +55,7 @@ class Dialer:
     reason: str = "starting"  #: why nothing is dialled, for `mai status`
     _shares: Shares = EVEN
     _begun: int = 0
+    _woken: bool = False  #: something was written that may be work
     _worker: str = ""  #: under which the nodes were recovered
 
     def __post_init__(self) -> None:
@@ -100,7 +101,8 @@ class Dialer:
             elif found.more and found.line_s > 0:
                 await self._line(found.line_s, freed, stopping)
             elif not (found.more and found.looked_at):  # a limited programme waits for a line of its own
-                await (work_or_line if found.limited else work).wait(min(found.again_s, _IDLE_S))
+                waited = work_or_line if found.limited else work
+                self._woken = await waited.wait(min(found.again_s, _IDLE_S))
 
     async def _line(self, seconds: float, freed: Watch, stopping: asyncio.Event) -> None:
         """Until a line may be free, of whichever controller; a call that ends does not make the rate faster."""
@@ -112,7 +114,14 @@ class Dialer:
     async def _claim(self, nodes: Sequence[str]) -> Claims | None:
         """Claim what is due and begin its calls; None: the store takes no writes."""
         first = self._begun % len(nodes)
-        asks = Asks((*nodes[first:], *nodes[:first]), self.lines.ways(), self._shares, self._worker)
+        asks = Asks(
+            (*nodes[first:], *nodes[:first]),
+            self.lines.ways(),
+            self._shares,
+            self._worker,
+            glance=self._woken and self.app.installation.shares_store and not self.lines.anew,
+        )
+        self._woken = False
         job = partial(claim, app=self.app, asks=asks, now=self.app.now())
         try:
             found = await self.app.store.write(job)

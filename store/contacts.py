@@ -1,14 +1,15 @@
 """Who is to be called next? A contact goes due -> dialing -> up -> done | unknown; an arrow is a function."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Text, bindparam, func, literal_column, select, update
+from sqlalchemy import Text, bindparam, exists, func, literal_column, select, update
 
 from core.campaigns import Class
 from store import tallies, triggers
-from store.prepared import Prepared
+from store.prepared import Prepared, pairs
 from store.schema import calls, contacts
 from store.times import moment, us, us_or_none
 from store.tx import Tx, word, words
@@ -134,6 +135,33 @@ def plan(tx: Tx, new: NewContact, *, now: datetime) -> bool:
     tx.count(new.programme, "waiting", _FIRST)
     tx.wake("contacts")
     return True
+
+
+_ASKED = pairs("programmes")
+_FIRST_DUE = (
+    select(func.min(contacts.c.pass_no))
+    .where(contacts.c.state == word("due"), contacts.c.programme == _ASKED.c.key)
+    .correlate(_ASKED)
+    .scalar_subquery()
+)
+_SOME_DUE = Prepared(
+    select(_ASKED.c.key)
+    .where(
+        exists(
+            select(contacts.c.id)
+            .where(contacts.c.state == word("due"), contacts.c.programme == _ASKED.c.key)
+            .where(contacts.c.pass_no == _FIRST_DUE, contacts.c.due_at <= bindparam("now"))
+            .correlate(_ASKED)
+        )
+    )
+    .limit(literal_column("1"))
+)
+
+
+def some_due(tx: Tx, *, programmes: Iterable[str], now: datetime) -> bool:
+    """Whether one of these programmes has a contact that is due now: one short look, nothing is taken."""
+    wanted = {"programmes": dict.fromkeys(programmes, ""), "now": us(now)}
+    return tx.execute(_SOME_DUE, wanted).first() is not None
 
 
 def due(

@@ -1,17 +1,19 @@
 """Which contact is claimed, and which is put off or settled? Between the plan and the claim everything may change."""
 
 from collections import Counter
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from ari_app import claim as claiming
+from ari_app.rooms import Heard
 from core.facts import Programme
 from core.outcomes import Outcome
 from core.shares import EVEN
 from store import numbers, schema, settings
 from store.times import us
-from tests.ari_app.office import AN, BINH, CHI, Listener, Office, notice, subscriber, topup_programme
+from tests.ari_app.office import AN, BINH, CHI, Listener, Office, notice, subscriber, topup_programme, ways_of
 from tests.core import sample
 from tests.core.sample import at
 
@@ -199,6 +201,20 @@ async def test_many_at_once_are_asked_as_each_of_them_is(office: Office) -> None
     assert sorted(one.attempt.number for one in found.claimed) == [everybody[0], *everybody[3:]]
     fates = {await office.trigger_fate(id_) for id_ in ("t1", "t2", "again")}
     assert fates == {("refused_by_rule", rule) for rule in ("R2", "R6", "R7")}
+
+
+async def test_a_glance_takes_nothing_and_forgets_nothing(office: Office) -> None:
+    """Issue 5: where another controller was sooner, no trunk's row is taken; what trunks answered is told later."""
+    heard = (Heard(office.app.config.trunks[0].name, "through"),)
+    asks = claiming.Asks(("ast1",), replace(ways_of(office.app, 5), answers=heard), glance=True)
+    now = office.clock.now()
+    found = await office.store.write(lambda tx: claiming.claim(tx, app=office.app, asks=asks, now=now))
+    assert (found.claimed, found.unheard, found.idle) == ((), heard, "no contact is due")
+    assert await office.rows("paces") == []
+    await office.topup("x")
+    await office.plan()
+    found = await office.store.write(lambda tx: claiming.claim(tx, app=office.app, asks=asks, now=now))
+    assert (len(found.claimed), found.unheard) == (1, ())
 
 
 async def test_a_claim_holds_the_writer_for_a_moment_only(

@@ -104,6 +104,27 @@ async def test_a_first_pass_that_is_due_later_holds_the_second_back(store: Store
     assert await store.read(_due) == []
 
 
+async def test_a_glance_tells_whether_something_is_due(store: Store) -> None:
+    """Issue 5: two controllers are woken for one contact; the second is to see at once that it has gone."""
+
+    def sees(programmes: tuple[str, ...], minutes: float) -> Callable[[Tx], bool]:
+        return lambda tx: contacts.some_due(tx, programmes=programmes, now=later(minutes=minutes))
+
+    def plan(tx: Tx) -> None:
+        dialing(tx, "c1", "call-1")
+        end(tx, "call-1", Outcome.NO_ANSWER, AfterCall(retry_at=NOW, retry_pass=2))
+        contacts.plan(tx, contact("c2", number=BINH, due_at=later(minutes=5)), now=NOW)
+
+    await store.write(plan)
+    every = ("bluezone", "topup")
+    assert not await store.read(sees(every, 4))  # the second pass waits for who is due later in the first
+    assert await store.read(sees(every, 5))
+    assert not await store.read(sees(("bluezone",), 5))
+    assert not await store.read(sees((), 5))
+    await store.write(lambda tx: claim(tx, "c2", "call-2", at=later(minutes=5)))
+    assert await store.read(sees(every, 5))  # and now the second pass is first
+
+
 async def test_a_postponed_contact_is_due_later(store: Store) -> None:
     await store.write(lambda tx: contacts.plan(tx, contact(), now=NOW))
     assert await store.write(lambda tx: contacts.postpone(tx, contact="c1", due_at=later(minutes=30)))
