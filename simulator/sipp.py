@@ -124,6 +124,10 @@ class SippCallee:
                 found.setdefault(number, []).append(float(seconds))
         return found
 
+    def invitations(self) -> int:
+        """How many calls came so far: quicker than `invited`, for who looks often."""
+        return sum(log.read_bytes().count(b"\n") for log in self.folder.glob("callee_*_logs.log"))
+
     async def _listening(self, process: asyncio.subprocess.Process) -> None:
         """Until its port is bound (where the system does not show that: at once)."""
         table = Path("/proc/net/udp")

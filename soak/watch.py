@@ -71,7 +71,7 @@ class Watch:
         self.speeds.append(_piece_ms())
         return (
             f"{_clock(time.monotonic() - self.began)}  {len(self.load.taken):6} taken "
-            f"{len(self.callee.invited()):6} called {len(self.there.packages.records()):6} registered "
+            f"{self.callee.invitations():6} called {len(self.there.packages.records()):6} registered "
             f"{len(self.there.smsc.records()):6} SMS  {up}  load {os.getloadavg()[0]:.1f}  "
             f"core {self.speeds[-1]:.0f} ms"
         )
