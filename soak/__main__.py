@@ -31,6 +31,8 @@ from tests.store.server import Server, new_database, programs, served
 #: When nothing has ended for so long after the end of the load, what is left is stuck, in seconds.
 _STUCK_S = 120.0
 _LOOK_S = 10.0
+#: Seconds between two looks at what is still under way.
+_OPEN_S = 3.0
 
 
 @dataclass(frozen=True)
@@ -135,7 +137,7 @@ async def _drained(ledger: Ledger) -> None:
     """Until nothing is under way, or nothing has ended any more for a while: what is left is stuck."""
     left, since = await ledger.open(), time.monotonic()
     while left and time.monotonic() - since < _STUCK_S:
-        await asyncio.sleep(1)
+        await asyncio.sleep(_OPEN_S)
         now = await ledger.open()
         if now != left:
             left, since = now, time.monotonic()

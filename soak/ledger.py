@@ -10,14 +10,19 @@ from typing import Any
 
 import asyncpg
 
+#: What is under way: the states of each table that have an index of their own; and the events, which are read whole.
 _OPEN = {
-    "triggers": "SELECT count(*) FROM triggers WHERE fate IS NULL",
-    "contacts": "SELECT count(*) FROM contacts WHERE state IN ('due', 'dialing', 'up')",
-    "registrations": "SELECT count(*) FROM registrations WHERE state IN ('due', 'asked')",
-    "messages": "SELECT count(*) FROM messages WHERE state IN ('due', 'sending')",
+    "contacts": ("state = 'due'", "state IN ('dialing','up')"),
+    "registrations": ("state = 'due'", "state = 'asked'"),
+    "messages": ("state = 'due'", "state = 'sending'"),
+    "triggers": ("state = 'new'", "fate IS NULL AND state <> 'new'"),
 }
 _IN_FLIGHT = "SELECT number, wall_at FROM calls WHERE state IN ('dialing', 'up') AND direction = 'out'"
-_STALE = "SELECT number, stale_at FROM contacts WHERE state = 'due' AND stale_at IS NOT NULL"
+_WAITING = "SELECT count(*) FROM contacts WHERE state = 'due'"
+_STALE = (
+    "SELECT number, stale_at FROM contacts "
+    "WHERE state = 'due' AND pass_no = 1 AND stale_at IS NOT NULL AND stale_at < {before}"
+)
 _OFFSET = "SELECT value FROM settings WHERE name = 'clock_offset_us'"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -36,9 +41,15 @@ class Ledger:
     url: str
 
     async def open(self) -> dict[str, int]:
-        """What is under way: table -> rows; without the tables that have none."""
-        found = {table: (await self._rows(query))[0][0] for table, query in _OPEN.items()}
-        return {table: count for table, count in found.items() if count}
+        """What is under way: table -> rows; without the tables that have none. Events only when nothing else is."""
+        found: dict[str, int] = {}
+        for table, states in _OPEN.items():
+            if table == "triggers" and found:
+                break
+            each = [f"(SELECT count(*) FROM {table} WHERE {state})" for state in states]
+            if count := int((await self._rows(f"SELECT {' + '.join(each)}"))[0][0]):
+                found[table] = count
+        return found
 
     async def up(self) -> int:
         """How many calls are written as answered and not as ended."""
@@ -48,11 +59,16 @@ class Ledger:
         """Numbers of calls that are under way, since when (the host's clock)."""
         return {number: _moment(wall_at) for number, wall_at in await self._rows(_IN_FLIGHT)}
 
-    async def stale_at(self) -> dict[str, datetime]:
-        """Numbers that wait for their call, and their freshness limit (the host's clock)."""
+    async def waiting(self) -> int:
+        """How many contacts wait for their call."""
+        return int((await self._rows(_WAITING))[0][0])
+
+    async def stale(self, now: datetime) -> dict[str, datetime]:
+        """Numbers that wait for their call past their freshness limit, and that limit (the host's clock)."""
         kept = await self._rows(_OFFSET)
         offset = timedelta(microseconds=int(kept[0][0])) if kept else timedelta(0)
-        return {number: _moment(at) - offset for number, at in await self._rows(_STALE)}
+        before = (now + offset - _EPOCH) // timedelta(microseconds=1)
+        return {number: _moment(at) - offset for number, at in await self._rows(_STALE.format(before=before))}
 
     async def fates(self) -> dict[str, str | None]:
         """Every trigger and what became of it."""

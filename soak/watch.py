@@ -61,10 +61,10 @@ class Watch:
         """What is overdue is noted; a line of progress."""
         try:
             now = datetime.now(UTC)
-            in_flight, waiting = await self.ledger.since(), await self.ledger.stale_at()
+            in_flight = await self.ledger.since()
             self.overdue |= invariants.overdue(in_flight, now, _LONGEST_CALL)
-            self.overdue |= invariants.overdue(waiting, now, timedelta(0))
-            up = f"{len(in_flight):4} up {len(waiting):5} due"
+            self.overdue |= invariants.overdue(await self.ledger.stale(now), now, timedelta(0))
+            up = f"{len(in_flight):4} up {await self.ledger.waiting():5} due"
         except Exception as error:  # the store is what is broken just now
             self.unread += 1
             up = f"the store cannot be read: {type(error).__name__}"
