@@ -1,8 +1,9 @@
 """What does a call cost, and how many can this machine make? Our whole system beside a pure dialplan.
 
-The same callees (SIPp: 180, 200, key 1 after a second) are called by an Asterisk that a dialplan alone steers; by the
-running system from a target list, where as with the dialplan nothing follows the key; and by the running system for a
-top-up by HTTP, with registration and two SMS. Both ask all rules and write every row.
+The same callees (SIPp: 180, 200, key 1 after a second) are called by an Asterisk that a dialplan alone steers; by one that
+a bare loop over ARI steers, without rules or a store (bench/ari_loop.py); by the running system from a target list, where
+as with the dialplan nothing follows the key; and by the running system for a top-up by HTTP, with registration and two
+SMS. Both ask all rules and write every row.
 """
 
 import argparse
@@ -19,6 +20,7 @@ from pathlib import Path
 
 import aiohttp
 
+from bench import ari_loop
 from bench._results import machine, write_section
 from demo.judge import percentile
 from demo.world import ROOT, World, stop_system, world, write_lists
@@ -112,6 +114,37 @@ async def dialplan(folder: Path, callee: SippCallee, rate: float, seconds: float
         await asterisk.stop()
     each = max(pressed, 1)
     return Run(pressed, count, spent / each * 1000, own / each * 1000, held(callee))
+
+
+async def ari_alone(folder: Path, callee: SippCallee, rate: float, seconds: float, prompt_s: float) -> Run:
+    """The same calls by a bare loop over ARI (bench/ari_loop.py)."""
+    asterisk, url, password = await ari_loop.started(folder, callee.address)
+    wanted = plain_numbers(int(rate * seconds))
+    try:
+        assert asterisk._process
+        pid = asterisk._process.pid
+        process = ari_loop.controller(
+            url,
+            password,
+            endpoint=f"PJSIP/trunk/sip:{{}}@{callee.address}",
+            media=",".join(
+                f"sound:{path}" for path in _spoken((folder / "sounds").resolve(), prompt_s).split("&")
+            ),
+            numbers=wanted,
+            rate=rate,
+            quiet_s=prompt_s + _AFTER_S,
+        )
+        with process:
+            assert process.stdout
+            if await asyncio.to_thread(process.stdout.readline) != "ready\n":
+                raise RuntimeError("the loop over ARI did not begin")
+            before = cpu_s(pid)
+            told = json.loads(await asyncio.to_thread(process.stdout.readline))
+            spent = cpu_s(pid) - before
+    finally:
+        await asterisk.stop()
+    each = max(told["good"], 1)
+    return Run(told["good"], len(wanted), spent / each * 1000, told["cpu_s"] / each * 1000, held(callee))
 
 
 def held(callee: SippCallee) -> float:
@@ -275,16 +308,18 @@ async def top_ups(there: World, wanted: list[str], rate: float) -> dict[str, flo
     return accepted
 
 
-async def _all(rate: float, seconds: float, prompt_s: float) -> tuple[Run, Run, Run]:
+async def _all(rate: float, seconds: float, prompt_s: float) -> tuple[Run, Run, Run, Run]:
     with tempfile.TemporaryDirectory(prefix="bench-dialer-", ignore_cleanup_errors=True) as name:
         work = Path(name)
         async with SippCallee(work / "sipp1", ring_s=0.1, after_s=prompt_s) as callee:
             pure = await dialplan(work / "pure", callee, rate, seconds, prompt_s)
+        async with SippCallee(work / "sipp4", ring_s=0.1, after_s=prompt_s) as callee:
+            bare = await ari_alone(work / "bare", callee, rate, seconds, prompt_s)
         async with SippCallee(work / "sipp2", ring_s=0.1, after_s=prompt_s) as callee:
             alone = await system(work / "alone", callee, rate, seconds, prompt_s, alone=True)
         async with SippCallee(work / "sipp3", ring_s=0.1, after_s=prompt_s) as callee:
             whole = await system(work / "whole", callee, rate, seconds, prompt_s)
-    return pure, alone, whole
+    return pure, bare, alone, whole
 
 
 @dataclass(frozen=True)
@@ -305,7 +340,7 @@ LOADS = (
 )
 
 
-def table(load: Load, pure: Run, alone: Run, ours: Run) -> list[str]:
+def table(load: Load, pure: Run, bare: Run, alone: Run, ours: Run) -> list[str]:
     """What one load showed."""
     lines = [
         f"{load.rate:g} calls/s for {load.seconds:g} s, key after {load.prompt_s:g} s of prompt (wanted: {load.wanted}):",
@@ -314,7 +349,12 @@ def table(load: Load, pure: Run, alone: Run, ours: Run) -> list[str]:
         "|---|---|---|---|---|---|",
     ]
     whole = pure.asterisk_ms + pure.controller_ms
-    ways = (("pure dialplan", pure), ("the system, from a list", alone), ("the system, whole", ours))
+    ways = (
+        ("pure dialplan", pure),
+        ("a bare loop over ARI: no rules, no store", bare),
+        ("the system, from a list", alone),
+        ("the system, whole", ours),
+    )
     for who, run in ways:
         total = run.asterisk_ms + run.controller_ms
         lines.append(
