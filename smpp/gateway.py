@@ -24,6 +24,7 @@ from smpp.binds import keep_bound
 from smpp.drain import Drain
 from smpp.errors import BindRefused, LinkError
 from smpp.flow import Flow
+from smpp.gathered import Gathered
 from smpp.incoming import join_incomplete, take_incoming
 from smpp.link import BindAs, Link, Timers, tls_context
 from smpp.pdu import DataSm, DeliverSm, InvalidField, ProtocolError
@@ -119,8 +120,10 @@ class Gateway:
             self._alarms.put_nowait(f"SMSC {self.bind.name} cannot be bound as config.yaml says: {error}")
             return  # the other binds carry on
 
+        gathered = Gathered(self.app)
+
         async def deliver(pdu: DeliverSm | DataSm) -> int:
-            return await take_incoming(self.app, self.bind.name, pdu, self._received)
+            return await take_incoming(self.app, self.bind.name, pdu, self._received, gathered)
 
         def opened() -> AbstractAsyncContextManager[Session]:
             return connect(link, deliver, self.drain.late)

@@ -14,10 +14,12 @@ from core.written import VIETNAM
 from runtime.app import App
 from runtime.logs import log
 from smpp import statuses
+from smpp.gathered import Gathered
 from smpp.pdu import TAG_USER_MESSAGE_REFERENCE, DataSm, DeliverSm, tlv
 from smpp.receipts import Receipt, State, id_forms, receipt_of
 from smpp.segments import Part, join, part_of
 from store import messages, numbers, parts, received, registrations
+from store.deliveries import Came
 from store.received import LongPart
 from store.tx import Tx
 
@@ -38,15 +40,20 @@ _STATES: dict[State, parts.Receipt] = {
 
 
 async def take_incoming(
-    app: App, bind: str, pdu: DeliverSm | DataSm, counts: Counter[str] | None = None
+    app: App,
+    bind: str,
+    pdu: DeliverSm | DataSm,
+    counts: Counter[str] | None = None,
+    gathered: Gathered | None = None,
 ) -> int:
     """Store what came over a bind and act on it in the same transaction; returns the command_status to answer.
 
-    `counts`: receipts, and messages (parts of long ones are one each), as they are stored.
+    `counts`: receipts, and messages (parts of long ones are one each), as they are stored. `gathered`: where the bind's
+    receipts share their transactions.
     """
     receipt = receipt_of(pdu)
     if receipt is not None:
-        await app.store.write(lambda tx: _take_receipt(tx, app, bind, pdu, receipt))
+        await (gathered or Gathered(app)).take(_came(bind, pdu, receipt))
     else:
         await app.store.write(lambda tx: _take_message(tx, app, bind, pdu))
     if counts is not None:
@@ -69,17 +76,14 @@ def _number(digits: str) -> str:
     return digits
 
 
-def _take_receipt(tx: Tx, app: App, bind: str, pdu: DeliverSm | DataSm, receipt: Receipt) -> None:
-    forms = id_forms(receipt.message_id) if receipt.message_id else ()
+def _came(bind: str, pdu: DeliverSm | DataSm, receipt: Receipt) -> Came:
     octets = b"" if isinstance(pdu, DataSm) else pdu.short_message
     reference = tlv(pdu, TAG_USER_MESSAGE_REFERENCE)
-    parts.receipt(
-        tx,
+    return Came(
         id=_hash(pdu.source_addr, pdu.destination_addr, pdu.esm_class, pdu.data_coding, octets, pdu.tlvs),
         bind=bind,
-        smsc_ids=forms,
+        smsc_ids=id_forms(receipt.message_id) if receipt.message_id else (),
         state=_STATES.get(receipt.state) if receipt.final else None,
-        at=app.now(),
         number=_number(pdu.source_addr),
         to=pdu.destination_addr,
         text=f"{receipt.state} {receipt.error}".strip(),

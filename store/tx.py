@@ -1,7 +1,7 @@
 """What does a function see that reads or writes the store? One transaction, the same on both engines."""
 
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, get_args, overload
@@ -73,6 +73,10 @@ class Tx:
         """Insert a row unless one of its unique keys is taken. Returns whether it was inserted."""
         new = _new(self.on_postgres, table, tuple(values))
         return new.run(self.connection, self._driver, values).rowcount == 1
+
+    def insert_new_ones(self, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+        """The same for many rows with the same columns, without telling which were new."""
+        _new(self.on_postgres, table, tuple(rows[0])).run(self.connection, self._driver, rows)
 
     def put(self, table: Table, values: Mapping[str, Any], *, key: Iterable[str]) -> None:
         """Insert a row, or overwrite these values of the row that has this key."""

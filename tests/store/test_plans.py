@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy.dialects import sqlite
 
 from core.routes import Route
-from store import due, messages, part_state, parts, receipts
+from store import deliveries, due, messages, part_state, parts, receipts
 from store.database import Store, open_store
 from store.prepared import Prepared
 
@@ -17,7 +17,7 @@ _ROUTE = Route(senders=("8989",), programmes=("a", "b"), but=(Route(senders=("89
 
 
 def _statements() -> dict[str, Prepared]:
-    modules: list[ModuleType] = [due, messages, part_state, parts, receipts]
+    modules: list[ModuleType] = [deliveries, due, messages, part_state, parts, receipts]
     found = {
         f"{module.__name__}.{name}": value
         for module in modules
