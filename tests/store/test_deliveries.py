@@ -18,8 +18,8 @@ from store.tx import Tx
 from tests.store.sample import AN, BINH, NOW, later, message
 
 #: Few, so that two parts may have the same one, or a receipt's other form may be another part's.
-_IDS = st.sampled_from(("1", "2", "10", "16", "1f"))
-_NUMBERS = st.sampled_from((AN, BINH))
+_IDS = st.sampled_from(("1", "10", "16"))
+_NUMBERS = st.sampled_from((AN, AN, AN, BINH))
 _ANSWERS = st.sampled_from(("yes", "yes", "yes", "no", "lost", "none"))
 _SENT = st.lists(st.tuples(_NUMBERS, st.lists(st.tuples(_ANSWERS, _IDS), min_size=1, max_size=2)), max_size=5)
 _CAME = st.lists(
@@ -45,7 +45,8 @@ def _send(tx: Tx, sent: list[tuple[str, list[tuple[str, str]]]]) -> None:
         id_ = messages.id_of(f"offer:{place}")
         messages.mark_sending(tx, id=id_, parts=len(answers), bind="b", at=NOW)
         for part, (said, smsc_id) in enumerate(answers, start=1):
-            of: dict[str, Any] = {"message": id_, "part": part, "at": NOW}
+            # of two parts with the same id the last one is meant
+            of: dict[str, Any] = {"message": id_, "part": part, "at": later(seconds=(place * 7) % 5)}
             if said == "yes":
                 parts.accepted(tx, smsc_id=smsc_id, **of)
             elif said == "no":
@@ -72,7 +73,7 @@ def on_sqlite() -> Iterator[Connection]:
 
 
 @given(sent=_SENT, came=_CAME)
-@settings(deadline=None, max_examples=200, suppress_health_check=[HealthCheck.too_slow])
+@settings(deadline=None, max_examples=400, suppress_health_check=[HealthCheck.too_slow])
 def test_many_at_once_say_what_they_say_one_after_the_other(
     on_sqlite: Connection, sent: list[Any], came: list[Any]
 ) -> None:
