@@ -32,7 +32,16 @@ ALONE = {
         str(file.relative_to(HOUSE)): {"smpp"}
         for file in (HOUSE / "smpp").glob("*.py")
         if file.name
-        not in {"__init__.py", "cost.py", "drain.py", "gateway.py", "incoming.py", "news.py", "outbox.py"}
+        not in {
+            "__init__.py",
+            "cost.py",
+            "drain.py",
+            "gateway.py",
+            "gathered.py",
+            "incoming.py",
+            "news.py",
+            "outbox.py",
+        }
     },
 }
 
