@@ -90,12 +90,14 @@ async def _site(
                 await controller.stop()
 
 
-async def _break(wanted: Wanted, site: Site, watch: Watch) -> None:
-    """One fault after another, each kind in every round, in a seeded order; until cancelled."""
+async def _break(wanted: Wanted, site: Site, watch: Watch, over: asyncio.Event) -> None:
+    """One fault after another, each kind in every round, in a seeded order, until it is over. The last one is mended."""
     kinds = FAULTS | (ON_POSTGRESQL if site.database else {})
     while True:
         for name in site.chance.sample(sorted(kinds), len(kinds)):
-            await asyncio.sleep(site.chance.uniform(*wanted.fault_s))
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(over.wait(), site.chance.uniform(*wanted.fault_s))
+                return
             watch.broke(name)
             await kinds[name](site)
 
@@ -118,10 +120,12 @@ async def _soak(wanted: Wanted) -> bool:
         load = Load(site.there.token, webs, numbers(wanted.calls), wanted.rate)
         watch = Watch(site.there, callee, ledger, load)
         looking = asyncio.create_task(_look(watch, site))
-        breaking = asyncio.create_task(_break(wanted, site, watch))
+        over = asyncio.Event()
+        breaking = asyncio.create_task(_break(wanted, site, watch, over))
         try:
             await load.run()
-            await _ended(breaking)
+            over.set()
+            await breaking
             print("the load is over: what is under way has its time to end", flush=True)
             await _drained(ledger)
         finally:

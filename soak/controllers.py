@@ -20,16 +20,19 @@ class Controller:
     there: World
     words: tuple[str, ...]
     process: "subprocess.Popen[bytes]"
+    _killed: bool = False  #: and not started again yet
 
     async def killed(self) -> None:
         """SIGKILL, and started again."""
+        self._killed = True
         self.process.kill()
         await asyncio.to_thread(self.process.wait)
         self.process = self.there.start(*self.words)
+        self._killed = False
 
     def fell(self) -> int | None:
         """Its exit status, if it ended by itself; it is started again."""
-        status = self.process.poll()
+        status = None if self._killed else self.process.poll()
         if status is not None:
             self.process = self.there.start(*self.words)
         return status
