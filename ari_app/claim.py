@@ -64,9 +64,7 @@ class Asks:
     ways: Ways
     shares: Shares = EVEN
     worker: str = ""  #: under which its nodes are driven; nothing for one that was taken for dead
-    glance: bool = (
-        False  #: another controller was woken too and may have had it: look before anything is taken
-    )
+    glance: bool = False  #: another controller may have had what woke this one: look before anything is taken
 
 
 @dataclass(frozen=True)
@@ -134,9 +132,8 @@ def claim(tx: Tx, *, app: App, asks: Asks, now: datetime) -> Claims:
 class Known:
     """What is known of the contacts that may be claimed, read at once where they are many."""
 
-    facts: dict[
-        str, Facts
-    ]  #: by contact; of two with one number, the second is to see what became of the first
+    #: By contact; not of two with one number: the second is to see what becomes of the first.
+    facts: dict[str, Facts]
     events: Mapping[str, Event]  #: by trigger
 
     @classmethod
