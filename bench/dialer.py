@@ -383,7 +383,11 @@ def main() -> None:
         lines += table(load, *asyncio.run(_all(load.rate, load.seconds, load.prompt_s)))
         print("\n".join(lines[-10:]), flush=True)
     if given.rate is None:
-        about = f"`python -m bench dialer`, {machine()} Callees (SIPp), SMSC and package system are on the same two cores."
+        about = (
+            f"`python -m bench dialer`, {machine()} Callees (SIPp), SMSC and package system are on the same two cores. "
+            '"From a list": as with the dialplan nothing follows the key, but all rules are asked and every row is written. '
+            '"Whole": a top-up by HTTP before each call, a registration and two SMS with their receipts after it.'
+        )
         write_section("dialer", ["## Calls: our whole system beside a pure dialplan", "", about, "", *lines])
 
 
