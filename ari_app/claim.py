@@ -15,7 +15,7 @@ from uuid import uuid4
 import flows
 from ari_app.attempt import Claimed
 from ari_app.phone import Attempt
-from ari_app.planner import OF_THE_PROGRAMME, ask, drop_stale, why_not
+from ari_app.planner import LONGEST_S, OF_THE_PROGRAMME, ask, drop_stale, why_not
 from ari_app.rooms import Heard, Rooms, Ways, open_rooms
 from core.config import Trunk
 from core.facts import Event, Facts, Programme
@@ -33,11 +33,10 @@ from store.facts import facts_for
 from store.many import facts_for_many
 from store.tx import Tx
 
-#: Contacts looked at in one claim, and for how long at most, in seconds; more wait for the next turn of the loop. Every
-#: call that is up writes too, and the other controllers wait for the trunks' rows.
+#: Contacts looked at in one claim, for LONGEST_S at most; more wait for the next turn of the loop. Every call that is up
+#: writes too, and the other controllers wait for the trunks' rows.
 _MOST_AT_ONCE = 50
-_LONGEST_S = 0.05
-#: From here on it is cheaper to read the facts of all at once.
+#: From here on it is cheaper to read the facts of all at once (SQLite: of ten in 30 µs each, of four in 139, alone in 95).
 _MANY = 5
 NOTHING_DUE = "no contact is due"
 NO_LINE = "every channel of every trunk is in use, or the calls per second are used up"
@@ -178,7 +177,7 @@ class Turn:
         self, programmes: Sequence[Programme], waiting: Mapping[str, list[contacts.Contact]], shares: Shares
     ) -> Shares:
         """Claim until no line is free, nothing waits or it has taken long enough; the shares after it."""
-        until = time.monotonic() + _LONGEST_S
+        until = time.monotonic() + LONGEST_S
         weights = {each.name: each.campaign.weight for each in programmes}
         by_name = {each.name: each for each in programmes}
         shares = without_work(shares, frozenset(shares.turns) - {name for name in waiting if waiting[name]})

@@ -24,7 +24,7 @@ logger = log("planner")
 #: Events or targets planned in one transaction, and for how long at most, in seconds: group commit, without holding the
 #: writer for long, since every call that is up writes too.
 _BATCH = 50
-_LONGEST_S = 0.05
+LONGEST_S = 0.05
 #: Targets taken from a list at once; what is taken is planned.
 _TAKEN = 10
 #: Contacts of a target list kept planned ahead of the dialer, and when more are planned.
@@ -117,7 +117,7 @@ class _Offered:
 
 def plan_events(tx: Tx, *, app: App, now: datetime) -> bool:
     """Plan events that nobody planned yet; whether more may wait."""
-    until = time.monotonic() + _LONGEST_S
+    until = time.monotonic() + LONGEST_S
     new = triggers.new(tx, limit=_BATCH)
     for trigger in new:
         _plan_event(tx, app, trigger, now)
@@ -209,7 +209,7 @@ def plan_targets(tx: Tx, *, app: App, programme: Programme, now: datetime) -> bo
     A target that the rules refuse for good is kept as done with the reason; one that may be called later is due.
     Nothing is taken from the list while the programme may call nobody (R2, R8, a pause …).
     """
-    until = time.monotonic() + _LONGEST_S
+    until = time.monotonic() + LONGEST_S
     waiting = contacts.waiting(tx, programme=programme.name, now=now, most=_FEW)
     if waiting >= _FEW or lists.exhausted(tx, programme=programme.name):
         return False

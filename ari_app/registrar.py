@@ -15,6 +15,7 @@ from ari_app.ending import house_of
 from core.after_call import EndedRegistration, NewMessage, after_registration
 from core.config import Registration as Settings
 from core.ordering import answered
+from core.registering import was_away
 from hooks import KINDS
 from hooks.answers import Answer, Ask, Hook, NotKnown, Refused, Registered, Unclear
 from runtime.app import App
@@ -34,9 +35,6 @@ _IDLE_S = 1.0
 _RECLAIM_S = 5.0
 
 
-#: So many unclear answers running are the package system's, not those of one key.
-_AWAY = 5
-
 _NOT_OURS = Unclear("not asked: this process may have been taken for dead")
 
 
@@ -49,7 +47,7 @@ class Running:
     def back(self, answer: Answer) -> bool:
         """One more answer; whether it is the first clear one of a system that was away."""
         before, self.unclear = self.unclear, self.unclear + 1 if isinstance(answer, Unclear) else 0
-        return before >= _AWAY and not self.unclear
+        return was_away(before) and not self.unclear
 
 
 async def run(app: App, stopping: asyncio.Event) -> None:

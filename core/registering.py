@@ -6,6 +6,13 @@ from datetime import timedelta
 SOON = timedelta(minutes=5)
 #: For so long answers that were not clear count against the package system.
 LATELY = timedelta(minutes=10)
+#: So many unclear answers running are the package system's, not those of one key.
+_AWAY = 5
+
+
+def was_away(unclear: int) -> bool:
+    """Whether a clear answer after so many unclear ones says that the package system is back, for every key."""
+    return unclear >= _AWAY
 
 
 def registrations_fullness(waiting: int, waited: timedelta, unclear: int, places: int) -> float:

@@ -145,13 +145,12 @@ _HURRIED = Prepared(
 )
 
 
-def hurry(tx: Tx, *, now: datetime) -> int:
-    """What was to be asked again later is due now: the package system answers again. How many there were."""
+def hurry(tx: Tx, *, now: datetime) -> None:
+    """What was to be asked again later is due now: the package system answers again."""
     ids = [row.id for row in tx.take(_PUT_OFF, {"now": us(now)}, of=registrations)]
     if ids:
         tx.execute(_HURRIED, {"b_ids": ids, "b_now": us(now)})
         tx.wake("registrations")
-    return len(ids)
 
 
 def _asked_by(worker: str | None) -> Any:

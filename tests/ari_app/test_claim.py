@@ -221,7 +221,7 @@ async def test_a_claim_holds_the_writer_for_a_moment_only(
     office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Issue 5: calls that are up write too; what is left is taken in the next turn, at once."""
-    monkeypatch.setattr(claiming, "_LONGEST_S", -1.0)
+    monkeypatch.setattr(claiming, "LONGEST_S", -1.0)
     for n, number in enumerate((AN, BINH, CHI)):
         await office.topup(f"t{n}", number)
     await office.plan()
