@@ -4,11 +4,11 @@ A receipt that comes alone is written at once.
 """
 
 import asyncio
-from datetime import datetime
+from functools import partial
 
 from runtime.app import App
 from store.deliveries import Came, take_receipts
-from store.tx import PASSING, Tx
+from store.tx import PASSING
 
 #: Receipts in one transaction, at most.
 _MOST = 200
@@ -42,7 +42,8 @@ class Gathered:
         """All at once; one by one where one of them cannot be stored, so that it keeps out no other."""
         told: Exception | None = None
         try:
-            await self._take([came for came, _ in batch])
+            came = [each for each, _ in batch]
+            await self._app.store.write(partial(take_receipts, came=came, at=self._app.now()))
         except PASSING as error:  # it is the store that is away
             told = error
         except Exception as error:
@@ -53,14 +54,6 @@ class Gathered:
             told = error
         for _, stored in batch:
             _tell(stored, told)
-
-    async def _take(self, came: list[Came]) -> None:
-        at: datetime = self._app.now()
-
-        def take(tx: Tx) -> None:
-            take_receipts(tx, came, at=at)
-
-        await self._app.store.write(take)
 
 
 def _tell(stored: "asyncio.Future[None]", error: Exception | None) -> None:

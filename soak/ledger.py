@@ -10,13 +10,14 @@ from typing import Any
 
 import asyncpg
 
-#: What is under way: the states of each table that have an index of their own; and the events, which are read whole.
+#: What is under way: the states of each table that have an index of their own.
 _OPEN = {
     "contacts": ("state = 'due'", "state IN ('dialing','up')"),
     "registrations": ("state = 'due'", "state = 'asked'"),
     "messages": ("state = 'due'", "state = 'sending'"),
-    "triggers": ("state = 'new'", "fate IS NULL AND state <> 'new'"),
 }
+#: Every event is read for it.
+_WITHOUT_A_FATE = "SELECT count(*) FROM triggers WHERE fate IS NULL"
 _IN_FLIGHT = "SELECT number, wall_at FROM calls WHERE state IN ('dialing', 'up') AND direction = 'out'"
 _WAITING = "SELECT count(*) FROM contacts WHERE state = 'due'"
 _STALE = (
@@ -44,11 +45,11 @@ class Ledger:
         """What is under way: table -> rows; without the tables that have none. Events only when nothing else is."""
         found: dict[str, int] = {}
         for table, states in _OPEN.items():
-            if table == "triggers" and found:
-                break
             each = [f"(SELECT count(*) FROM {table} WHERE {state})" for state in states]
             if count := int((await self._rows(f"SELECT {' + '.join(each)}"))[0][0]):
                 found[table] = count
+        if not found and (count := int((await self._rows(_WITHOUT_A_FATE))[0][0])):
+            found["triggers"] = count
         return found
 
     async def up(self) -> int:
