@@ -13,7 +13,7 @@ import math
 import os
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +22,7 @@ import aiohttp
 
 from bench import ari_loop
 from bench._results import machine, write_section
+from bench._until import until_came
 from demo.judge import percentile
 from demo.world import ROOT, World, stop_system, world, write_lists
 from simulator import bare_asterisk
@@ -255,15 +256,6 @@ async def _import(there: World, kind: str, *more: str) -> None:
     done = await asyncio.to_thread(there.mai, "import", kind, str(there.folder / f"{kind}.csv"), *more)
     if done.returncode:
         raise RuntimeError(done.stdout + done.stderr)
-
-
-async def until_came(count: Callable[[], int], wanted: int, quiet_s: float) -> None:
-    """Until so many have come, or none more for so long: a machine that slows down still does all of it."""
-    came, since = -1, time.monotonic()
-    while (now := count()) < wanted and time.monotonic() - since < quiet_s:
-        if now > came:
-            came, since = now, time.monotonic()
-        await asyncio.sleep(0.5)
 
 
 async def until_up(there: World) -> None:
