@@ -1,6 +1,5 @@
 """Do many receipts at once say what they say one after the other?"""
 
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,11 +9,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, Table, select
 
-from store import deliveries, messages, migrate, parts, schema
+from store import deliveries, messages, parts, schema
 from store.database import Store
 from store.deliveries import Came
-from store.sqlite import _private, _writing_engine
 from store.tx import Tx
+from tests.store.one_connection import one_connection
 from tests.store.sample import AN, BINH, NOW, later, message
 
 #: Few, so that two parts may have the same one, or a receipt's other form may be another part's.
@@ -62,14 +61,8 @@ def _rows(tx: Tx) -> dict[str, list[Any]]:
 
 @pytest.fixture(scope="module")
 def on_sqlite() -> Iterator[Connection]:
-    with tempfile.TemporaryDirectory() as folder:
-        database = Path(folder) / "mai.db"
-        _private(database)
-        engine = _writing_engine(database)
-        with engine.connect() as connection:
-            migrate.bring_up_to_date(connection)
-            yield connection
-        engine.dispose()
+    with one_connection() as (connection, _):
+        yield connection
 
 
 @given(sent=_SENT, came=_CAME)

@@ -3,7 +3,6 @@
 Runs on SQLite, straight on one connection: each example is one transaction that is rolled back.
 """
 
-import tempfile
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -16,9 +15,9 @@ from sqlalchemy import Connection, select
 from core.after_call import AfterCall, NewRegistration
 from core.outcomes import Outcome
 from core.phone import Decision
-from store import calls, contacts, messages, migrate, numbers, parts, registrations, schema
-from store.sqlite import _private, _writing_engine
+from store import calls, contacts, messages, numbers, parts, registrations, schema
 from store.tx import Tx
+from tests.store.one_connection import one_connection
 from tests.store.sample import AN, BINH, NOW, WORKER, claim, contact, message
 
 CONTACTS = ("c1", "c2", "c3")
@@ -167,20 +166,13 @@ class Life(RuleBasedStateMachine):
 
 def test_states_stay_true_whatever_the_order() -> None:
     """DESIGN §3: states on disk. R6, R7, idea 6."""
-    with tempfile.TemporaryDirectory() as folder:
-        database = Path(folder) / "mai.db"
-        _private(database)
-        engine = _writing_engine(database)
-        with engine.connect() as connection:
-            migrate.bring_up_to_date(connection)
-            Life.connection, Life.lists = connection, Path(folder) / "lists"
-            run_state_machine_as_test(
-                Life,
-                settings=settings(
-                    max_examples=40,
-                    stateful_step_count=30,
-                    deadline=None,
-                    suppress_health_check=[HealthCheck.too_slow],
-                ),
-            )
-        engine.dispose()
+    with one_connection() as (Life.connection, Life.lists):
+        run_state_machine_as_test(
+            Life,
+            settings=settings(
+                max_examples=40,
+                stateful_step_count=30,
+                deadline=None,
+                suppress_health_check=[HealthCheck.too_slow],
+            ),
+        )
