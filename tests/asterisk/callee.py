@@ -5,6 +5,7 @@ One UDP socket for SIP and one for RTP per call. Behaviour by the number called:
 
 import asyncio
 import re
+import secrets
 import struct
 from collections.abc import Callable, Coroutine
 from typing import Any, Self
@@ -103,8 +104,8 @@ class Leg:
         assert contact
         self.cseq += 1
         text = (
-            f"BYE {contact[1]} SIP/2.0\r\nVia: SIP/2.0/UDP {self.callee.address};branch=z9hG4bK{self.cseq}"
-            f"{id(self)}\r\nMax-Forwards: 70\r\nFrom: {self.header('To')};tag=callee\r\n"
+            f"BYE {contact[1]} SIP/2.0\r\nVia: SIP/2.0/UDP {self.callee.address};branch=z9hG4bK"
+            f"{secrets.token_hex(8)}\r\nMax-Forwards: 70\r\nFrom: {self.header('To')};tag=callee\r\n"
             f"To: {self.header('From')}\r\nCall-ID: {self.header('Call-ID')}\r\n"
             f"CSeq: {self.cseq} BYE\r\nContent-Length: 0\r\n\r\n"
         )

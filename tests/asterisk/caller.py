@@ -1,6 +1,7 @@
 """Who calls us? A caller of a few lines who sends an INVITE over the trunk and notes what is answered."""
 
 import asyncio
+import secrets
 from typing import Self
 
 from tests.asterisk.callee import header
@@ -15,6 +16,8 @@ class Caller(asyncio.DatagramProtocol):
         self._changed = asyncio.Event()
         self._final = ""
         self._from = self._to = ""
+        #: In Call-ID and branch: Asterisk takes a request with a branch of the last 32 s for one sent again.
+        self._unique = secrets.token_hex(8)
 
     async def __aenter__(self) -> Self:
         loop = asyncio.get_running_loop()
@@ -63,10 +66,10 @@ class Caller(asyncio.DatagramProtocol):
 
     def _send(self, method: str, cseq: int, to: str, body: str = "") -> None:
         uri = self._to.strip("<>")
-        branch = f"z9hG4bK{id(self)}{cseq}"
+        branch = f"z9hG4bK{self._unique}{cseq}"
         text = (
             f"{method} {uri} SIP/2.0\r\nVia: SIP/2.0/UDP {self._address};branch={branch}\r\n"
-            f"Max-Forwards: 70\r\nFrom: {self._from}\r\nTo: {to}\r\nCall-ID: call-{id(self)}\r\n"
+            f"Max-Forwards: 70\r\nFrom: {self._from}\r\nTo: {to}\r\nCall-ID: call-{self._unique}\r\n"
             f"CSeq: {cseq} {method}\r\nContact: <sip:caller@{self._address}>\r\n"
             + ("Content-Type: application/sdp\r\n" if body else "")
             + f"Content-Length: {len(body)}\r\n\r\n{body}"

@@ -1,6 +1,7 @@
 """A subscriber calls 9090: FastAGI is asked who that is, and the call goes on whatever FastAGI does."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
@@ -16,21 +17,27 @@ Answer = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
 class FastAgi:
-    """A FastAGI server that answers as the test says, and notes what it was asked."""
+    """A FastAGI server that answers as the test says, and notes what it was asked.
 
-    def __init__(self, answer: Answer) -> None:
-        self._answer = answer
+    It accepts by itself: asyncio's server may still be accepting a connection when it is closed, and forgets it.
+    """
+
+    def __init__(self, answer: Answer, listening: socket.socket) -> None:
+        self._answer, self._listening = answer, listening
         self._sessions: set[asyncio.Task[None]] = set()
         self.asked: asyncio.Queue[tuple[str, ...]] = asyncio.Queue()
 
-    def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._sessions.add(asyncio.create_task(self.serve(reader, writer)))
+    def accept(self) -> None:
+        connection, _ = self._listening.accept()
+        connection.setblocking(False)
+        self._sessions.add(asyncio.create_task(self.serve(connection)))
 
     async def over(self) -> None:
         """Every session has ended."""
         await asyncio.gather(*self._sessions, return_exceptions=True)
 
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def serve(self, connection: socket.socket) -> None:
+        reader, writer = await asyncio.open_connection(sock=connection)
         heads = {}
         while line := (await reader.readline()).decode().strip():
             name, _, value = line.partition(": ")
@@ -47,13 +54,15 @@ class FastAgi:
 
 @asynccontextmanager
 async def fast_agi(world: World, answer: Answer) -> AsyncIterator[FastAgi]:
-    agi = FastAgi(answer)
-    server = await asyncio.start_server(agi.accept, "127.0.0.1", world.agi_port)
-    try:
-        yield agi
-    finally:
-        server.close()
-        await agi.over()
+    loop = asyncio.get_running_loop()
+    with socket.create_server(("127.0.0.1", world.agi_port)) as listening:
+        agi = FastAgi(answer, listening)
+        loop.add_reader(listening, agi.accept)
+        try:
+            yield agi
+        finally:
+            loop.remove_reader(listening)
+            await agi.over()
 
 
 def sets(**variables: str) -> Answer:

@@ -63,6 +63,7 @@ async def test_advertising_by_hand_to_who_refused_needs_a_reason_that_is_kept(ru
 async def test_a_test_sms_that_has_to_wait_says_why(tmp_path: Path) -> None:
     """Issue 4, 6: a bind that is down, or none that takes the sender."""
     async with world(tmp_path, senders=["9090"]) as running:
+        await running.until(lambda _: running.says()["bound"])
         sent = await sms.send_test(running.app, number=AN, text="Xin chào")
         assert sent["waits"].startswith("no bind takes messages from 8989 of the house")
         found = await sms.smsc(running.app)
