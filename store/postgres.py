@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import asyncpg
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, event
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, DisconnectionError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from store import migrate
-from store.batch import Job, new_job, run_batch
+from store import direct, migrate
+from store.batch import Alone, Job, new_job, run_batch
 from store.errors import CommitFailed, StoreAway, StoreClosed, StoreError
 from store.tx import KINDS, Kind, Tx
 from store.waking import Wakes, Watch
@@ -45,20 +45,8 @@ async def open_postgres(
     url: URL, folder: Path, *, readonly: bool, gather_s: float = 0.0
 ) -> AsyncIterator["PostgresStore"]:
     """The store in this database; lists lie in `folder`/lists. Raises StoreError when nobody answers."""
-    engine = create_async_engine(
-        url.set(drivername="postgresql+asyncpg"),
-        pool_size=READERS + 1,
-        max_overflow=0,
-        pool_pre_ping=True,
-        connect_args={"server_settings": _SETTINGS},
-    )
-    writing = create_async_engine(
-        engine.url,
-        pool_size=1,
-        max_overflow=0,
-        pool_pre_ping=True,
-        connect_args={"server_settings": _SETTINGS | {"idle_in_transaction_session_timeout": _MOST_IDLE}},
-    )
+    engine = _engine(url, READERS + 1, _SETTINGS)
+    writing = _engine(url, 1, _SETTINGS | {"idle_in_transaction_session_timeout": _MOST_IDLE})
     async with AsyncExitStack() as stack:
         stack.push_async_callback(engine.dispose)
         stack.push_async_callback(writing.dispose)
@@ -71,6 +59,23 @@ async def open_postgres(
         store = PostgresStore(engine, writing, folder / "lists", readonly=readonly, gather_s=gather_s)
         stack.push_async_callback(store.close)
         yield store
+
+
+def _engine(url: URL, connections: int, settings: dict[str, str]) -> AsyncEngine:
+    """A pool of so many connections; one that is lost is replaced where it is taken."""
+    engine = create_async_engine(
+        url.set(drivername="postgresql+asyncpg"),
+        pool_size=connections,
+        max_overflow=0,
+        connect_args={"server_settings": settings},
+    )
+
+    @event.listens_for(engine.sync_engine, "checkout")
+    def _replace_if_lost(adapted: Any, _record: Any, _proxy: Any) -> None:
+        if direct.is_lost(adapted):
+            raise DisconnectionError("the connection was lost meanwhile")
+
+    return engine
 
 
 class PostgresStore:
@@ -117,7 +122,7 @@ class PostgresStore:
                     isolation_level="REPEATABLE READ", postgresql_readonly=True
                 )
                 async with connection.begin():
-                    return await connection.run_sync(lambda sync: fn(Tx(sync, self.lists, reading=True)))
+                    return await connection.run_sync(self._read, fn)
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
             if there:
                 raise
@@ -126,6 +131,10 @@ class PostgresStore:
             if there and not error.connection_invalidated:
                 raise
             raise StoreAway(f"the database does not answer: {error.orig}") from error
+
+    def _read(self, connection: Connection, fn: Callable[[Tx], T]) -> T:
+        direct.begin(connection)
+        return fn(Tx(connection, self.lists, reading=True))
 
     def watch(self, *kinds: Kind) -> Watch:
         return Watch(self._wakes, kinds)
@@ -161,8 +170,9 @@ class PostgresStore:
         kinds: set[Kind] = set()
         cancelled: asyncio.CancelledError | None = None
         try:
-            async with self._writing.begin() as connection:
-                kinds = await connection.run_sync(self._run, first, taken)
+            with suppress(Alone):  # its caller is told below
+                async with self._writing.begin() as connection:
+                    kinds = await connection.run_sync(self._run, first, taken)
         except BaseException as error:  # whatever it is: nobody waits for ever for what became of his work
             if isinstance(error, asyncio.CancelledError):
                 cancelled = error
@@ -189,10 +199,12 @@ class PostgresStore:
             raise cancelled
 
     def _run(self, connection: Connection, first: Job, taken: list[Job]) -> set[Kind]:
+        direct.begin(connection)
         kinds = run_batch(connection, self.lists, first, self._next, taken)
         if kinds:
-            notify = text("SELECT pg_notify(:channel, :kinds)")
-            connection.execute(notify, {"channel": _CHANNEL, "kinds": ",".join(sorted(kinds))})
+            direct.say(
+                connection, f"NOTIFY {_CHANNEL}, '{','.join(sorted(kinds))}'"
+            )  # words of ours: no quotes
         return kinds
 
     def _next(self) -> Job | None:

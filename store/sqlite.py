@@ -11,7 +11,7 @@ import sqlite3
 import threading
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote
@@ -20,7 +20,7 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.pool import NullPool, QueuePool
 
 from store import migrate
-from store.batch import Job, new_job, run_batch
+from store.batch import Alone, Job, new_job, run_batch
 from store.errors import CommitFailed, NoStore, StoreClosed, StoreError
 from store.lock import only_writer
 from store.tx import Kind, Tx
@@ -168,7 +168,7 @@ class Writer:
         taken: list[Job] = []
         kinds: set[Kind] = set()
         try:
-            with connection.begin():
+            with suppress(Alone), connection.begin():  # alone: its caller is told below
                 kinds = run_batch(connection, self._database.parent / "lists", first, self._next, taken)
                 if not _in_transaction(connection):  # a full disk makes SQLite roll back by itself
                     raise CommitFailed("SQLite gave the transaction up by itself: is the disk full?")
