@@ -28,7 +28,7 @@ from core.speech import Speech
 from core.written import VIETNAM
 from runtime.app import App
 from runtime.clock import wall
-from store import contacts, lists, nodes, numbers, settings, triggers, workers
+from store import contacts, lists, nodes, numbers, paces, settings, triggers, workers
 from store.facts import facts_for
 from store.many import facts_for_many
 from store.tx import Tx
@@ -40,9 +40,12 @@ _MOST_AT_ONCE = 50
 _MANY = 5
 NOTHING_DUE = "no contact is due"
 NO_LINE = "every channel of every trunk is in use, or the calls per second are used up"
+ANOTHER = "another controller takes what is due"
 OWN_LIMITS = "what is due waits for its programme's own calls per second or channels"
 #: For a contact whose trunks are busy while others are not: so long others go first.
 _LINE_AGAIN = timedelta(seconds=2)
+#: Seconds until it is looked whether another controller left something; its claim takes LONGEST_S and a commit.
+_ANOTHER_S = 0.1
 #: What an agent's phone shows of an offer, in characters.
 _MOST_SHOWN = 60
 
@@ -79,12 +82,18 @@ class Claims:
     unheard: tuple[Heard, ...] = ()  #: answers about trunks that another controller has just now
     more: bool = False  #: something may be due that had no line yet
     limited: bool = False  #: a programme has used up its own calls per second or channels
+    passed: bool = False  #: something is due and another controller was at it: look again
 
 
 def claim(tx: Tx, *, app: App, asks: Asks, now: datetime) -> Claims:
     """Claim a contact for every line that is free, the programmes by their shares."""
-    if asks.glance and not contacts.some_due(tx, programmes=app.installation.programmes, now=now):
-        return Claims(shares=asks.shares, idle=NOTHING_DUE, unheard=asks.ways.answers)
+    if asks.glance:
+        if not contacts.some_due(tx, programmes=app.installation.programmes, now=now):
+            return Claims(shares=asks.shares, idle=NOTHING_DUE, unheard=asks.ways.answers)
+        if paces.with_another(tx, [paces.of_trunk(trunk.name) for trunk in asks.ways.trunks]):
+            return Claims(
+                shares=asks.shares, idle=ANOTHER, again_s=_ANOTHER_S, unheard=asks.ways.answers, passed=True
+            )
     if not workers.stands(tx, asks.worker):
         idle = "this process was taken for dead; it goes on under a new id in a moment"
         return Claims(shares=asks.shares, idle=idle, unheard=asks.ways.answers)

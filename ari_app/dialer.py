@@ -36,6 +36,8 @@ STOP_S = 60.0
 _ASTERISK_CHECK_S = 0.2
 #: A wait that something else ends sooner; a safety net, no more.
 _IDLE_S = 1.0
+#: After so many looks at which another controller was claiming, this one queues up behind it.
+_MOST_PASSED = 5
 #: The rate allows the next call so soon that nothing else is waited for.
 _SOON_S = 0.2
 
@@ -56,6 +58,7 @@ class Dialer:
     _shares: Shares = EVEN
     _begun: int = 0
     _woken: bool = False  #: something was written that may be work
+    _passed: int = 0  #: looks, one after the other, at which another controller was claiming
     _worker: str = ""  #: under which the nodes were recovered
 
     def __post_init__(self) -> None:
@@ -102,7 +105,7 @@ class Dialer:
                 await self._line(found.line_s, freed, stopping)
             elif not (found.more and found.looked_at):  # a limited programme waits for a line of its own
                 waited = work_or_line if found.limited else work
-                self._woken = await waited.wait(min(found.again_s, _IDLE_S))
+                self._woken = await waited.wait(min(found.again_s, _IDLE_S)) or found.passed
 
     async def _line(self, seconds: float, freed: Watch, stopping: asyncio.Event) -> None:
         """Until a line may be free, of whichever controller; a call that ends does not make the rate faster."""
@@ -119,7 +122,10 @@ class Dialer:
             self.lines.ways(),
             self._shares,
             self._worker,
-            glance=self._woken and self.app.installation.shares_store and not self.lines.anew,
+            glance=self._woken
+            and self._passed < _MOST_PASSED
+            and self.app.installation.shares_store
+            and not self.lines.anew,
         )
         self._woken = False
         job = partial(claim, app=self.app, asks=asks, now=self.app.now())
@@ -136,6 +142,7 @@ class Dialer:
             return None
         for each in found.claimed:
             self._begin(each)
+        self._passed = self._passed + 1 if found.passed else 0
         self._shares = found.shares
         self.lines.told(asks.ways, found.unheard)
         self.reason = self.coupling.why if found.idle in ("", NO_LINE) and self.coupling.why else found.idle

@@ -49,6 +49,14 @@ def take(tx: Tx, names: Sequence[str]) -> dict[str, Any]:
     return {name: state or {} for name, state in found.items()} | {name: {} for name in new}
 
 
+def with_another(tx: Tx, names: Sequence[str]) -> bool:
+    """Whether another controller has one of these rows at this moment, or one is not there; the rest is ours now."""
+    if not tx.on_postgres:
+        return False
+    tx.commit_soon = True
+    return len(tx.execute(_TAKE, {"names": names}).all()) < len(names)
+
+
 def _queue_for(tx: Tx, names: Sequence[str]) -> dict[str, Any]:
     """Rows that another controller has: its transaction takes some milliseconds, if it does not sleep."""
     try:
