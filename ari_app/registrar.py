@@ -34,7 +34,6 @@ _IDLE_S = 1.0
 #: How often it is looked whether another registrar died.
 _RECLAIM_S = 5.0
 
-
 _NOT_OURS = Unclear("not asked: this process may have been taken for dead")
 
 

@@ -62,7 +62,8 @@ async def open_store(
 
     Brings the schema up to date first. Raises StoreLocked when another process writes it, StoreTooNew when
     it was made by a newer program; with `readonly` NoStore or StoreTooOld when there is nothing to read.
-    `gather_s`: so many seconds a write waits for others that share its commit (store/batch.py).
+    `gather_s`: so many seconds a write waits for others that share its commit (store/batch.py); three
+    times as long on PostgreSQL.
     """
     try:
         parsed = make_url(url)

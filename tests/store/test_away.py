@@ -55,6 +55,21 @@ async def test_a_reader_is_told_that_the_database_is_away_and_reads_when_it_is_b
             assert await store.read(settings.standing_alarms) == ()
 
 
+async def test_who_writes_or_reads_after_a_restart_does_not_notice_it(tmp_path: Path) -> None:
+    """Issue 5, recovery: a connection that was lost while nobody used it is replaced, not tried."""
+    place = programs()
+    if place is None:
+        pytest.skip("no PostgreSQL on this machine: `make postgresql` gets one")
+    with served(place) as server:
+        async with open_store(await new_database(server.address), tmp_path) as store:
+            await store.write(lambda tx: settings.put(tx, "n", 1))
+            await store.read(settings.standing_alarms)
+            await asyncio.to_thread(server.kill)
+            await asyncio.to_thread(server.start)
+            await store.write(lambda tx: settings.put(tx, "n", 2))
+            assert await store.read(lambda tx: settings.get(tx, "n")) == 2
+
+
 async def test_what_the_function_itself_cannot_read_is_its_own_error(tmp_path: Path, postgres: str) -> None:
     """R15: a list that is missing does not pass by itself."""
 
